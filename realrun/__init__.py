@@ -1,0 +1,1 @@
+"""What really happens: torch models on real devices."""

@@ -1,0 +1,1 @@
+"""What to run: scenario files, generators, importers, comparison and the command line."""

@@ -1,0 +1,1 @@
+"""Who decides: allocation algorithms over one problem type."""

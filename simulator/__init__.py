@@ -1,0 +1,1 @@
+"""What would happen: nodes, links, tasks and time."""
