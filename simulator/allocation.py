@@ -77,7 +77,7 @@ class Allocation:
         if priority is None:
             rank = np.empty(problem.n_tasks, dtype=np.int64)
             rank[problem.topological] = np.arange(problem.n_tasks)
-            priority = rank
+            priority = rank.tolist()
         return Allocation(
             tuple(
                 Placement(
@@ -160,8 +160,11 @@ class Allocation:
         rows = data.get("placements")
         if not isinstance(rows, list):
             raise InvalidAllocation(f"{where}: placements must be a list")
-        return Allocation(tuple(_placement(r, i, where) for i, r in enumerate(rows)),
-                          data.get("note") if isinstance(data.get("note"), dict) else {})  # fmt: skip
+        note = data.get("note")
+        return Allocation(
+            tuple(_placement(row, i, where) for i, row in enumerate(rows)),
+            note if isinstance(note, dict) else {},
+        )
 
     def save(self, path: str | Path) -> None:
         """Write as JSON."""

@@ -1,6 +1,6 @@
 """A problem lowered to plain arrays: the one thing both engines and all compiled code read.
 
-Index letters used everywhere: T tasks, V variants, N nodes, L links, E edges, S streams, R requests.
+Index letters everywhere: T tasks, V variants, N nodes, L links, E edges, S streams, R requests.
 Several streams form the disjoint union of their graphs; `task_stream` says which is whose.
 Tasks and edges keep the order in which they were given, because ties break by index.
 """
@@ -197,7 +197,7 @@ class Arrays:
 
     @cached_property
     def route_latency(self) -> FloatArray:
-        """(N, N) latencies summed in route order; 0 on the diagonal, NaN where there is no route."""
+        """(N, N) latencies summed in route order; 0 on the diagonal, NaN without a route."""
         return self._over_routes(self.latency, additive=True)
 
     @cached_property
@@ -214,9 +214,7 @@ class Arrays:
                     out[a, b] = 0.0 if additive else np.inf
                 elif len(route := self.route(a, b)):
                     total = 0.0
-                    for (
-                        link
-                    ) in route:  # summed one by one: the order of the sum is part of the rules
+                    for link in route:  # one by one: the rules fix the order of the sum
                         total += float(values[link])
                     out[a, b] = total if additive else float(values[route].min())
         return out

@@ -60,7 +60,7 @@ def service_seconds(
 def equivalent_bytes(
     bandwidth: float, xs: FloatArray, ys: FloatArray, lo: int, hi: int, size_bytes: float
 ) -> float:
-    """Bytes that take as long at nominal bandwidth as the size table says; plain bytes without one."""
+    """Bytes that at nominal bandwidth take as long as the size table says; else plain bytes."""
     if hi > lo:
         return table_seconds(xs, ys, lo, hi, size_bytes) * bandwidth
     return size_bytes

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator.arrays import FloatArray, IntArray
+from simulator.arrays import BoolArray, FloatArray, IntArray
 from simulator.errors import InvalidAllocation
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def stack(
             if x.shape != shape:
                 raise InvalidAllocation(f"{name} must have shape {shape}, got {x.shape}")
         return node, variant, priority
-    rows = [allocation.arrays(problem) for allocation in batch]  # type: ignore[union-attr]
+    rows = [allocation.arrays(problem) for allocation in batch]
     if not rows:
         empty = np.empty((0, problem.n_tasks), dtype=np.int64)
         return empty, empty, empty
@@ -43,7 +43,7 @@ def admissible(problem: Problem, node: IntArray, variant: IntArray) -> IntArray:
     """
     arrays = problem.arrays
     inside = (node >= 0) & (node < arrays.n_nodes) & (variant >= 0) & (variant < arrays.n_variants)
-    ok = inside.all(axis=1)
+    ok: BoolArray = np.asarray(inside.all(axis=1))
     tasks = np.arange(problem.n_tasks)
     ok[ok] = problem.allowed[tasks, variant[ok], node[ok]].all(axis=1)
     for group in problem.place_with:

@@ -12,7 +12,6 @@ from simulator.arrays import (
     DISPATCHES,
     NETWORKS,
     Arrays,
-    BoolArray,
     FloatArray,
     IntArray,
 )
@@ -69,16 +68,12 @@ def lower(
         table_bytes=table_bytes,
         table_s=table_s,
         stream_class=_ints([s.class_ for s in streams]),
-        stream_deadline=_floats(
-            [math.inf if s.deadline_s is None else s.deadline_s for s in streams]
-        ),  # fmt: skip
+        stream_deadline=_floats([_or_inf(s.deadline_s) for s in streams]),
         clients=_ints([s.arrivals.clients if s.arrivals.kind == "closed" else 0 for s in streams]),
         task_stream=_ints([s for s, _ in tasks]),
         seconds=_seconds(nodes, streams, tasks),
         join_need=_ints([task.join.need or 0 for _, task in tasks]),
-        join_deadline=_floats(
-            [math.inf if t.join.deadline_s is None else t.join.deadline_s for _, t in tasks]
-        ),  # fmt: skip
+        join_deadline=_floats([_or_inf(task.join.deadline_s) for _, task in tasks]),
         join_cancel=np.array([task.join.late == "cancel" for _, task in tasks], dtype=np.bool_),
         edge_src=_ints([index[s, e.src] for s, e in edges]),
         edge_dst=_ints([index[s, e.dst] for s, e in edges]),
@@ -86,6 +81,10 @@ def lower(
         edge_conditional=np.array([e.probability is not None for _, e in edges], dtype=np.bool_),
         edge_bytes=_edge_bytes(streams, tasks, edges, index),
     )
+
+
+def _or_inf(value: float | None) -> float:
+    return math.inf if value is None else value
 
 
 def _ints(values: Sequence[int]) -> IntArray:
@@ -172,7 +171,7 @@ def _edge_bytes(
 
 def _routes(cluster: Cluster) -> tuple[IntArray, IntArray]:
     n = len(cluster.nodes)
-    ptr, flat = [0], []
+    ptr, flat = [0], list[int]()
     for a in range(n):
         for b in range(n):
             flat.extend(cluster.routes.get((a, b), ()))
@@ -191,7 +190,7 @@ def _refuse_disconnected(cluster: Cluster) -> None:
 
 
 def _size_tables(cluster: Cluster) -> tuple[IntArray, FloatArray, FloatArray]:
-    ptr, sizes, seconds = [0], [], []
+    ptr, sizes, seconds = [0], list[float](), list[float]()
     for link in cluster.links:
         for size, second in link.size_table:
             sizes.append(float(size))
@@ -209,8 +208,3 @@ def group_indices(
         for s, stream in enumerate(streams)
         for group in getattr(stream.graph, which)
     )
-
-
-def mask(values: Sequence[bool]) -> BoolArray:
-    """Boolean array of a sequence."""
-    return np.array(values, dtype=np.bool_)

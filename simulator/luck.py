@@ -1,8 +1,9 @@
 """Draws realisations: every number comes from a counter-based generator with a key of its own.
 
-The key of a draw is (seed, family, stream name, purpose, name); request r is the r-th number of
-that key's Philox sequence [1]_, one uniform for each. So a draw depends neither on the order nor on the number of other
-draws: a longer run begins like a shorter one, and adding a task changes no other task's luck.
+The key of a draw is (seed, family, stream name, purpose, name); request r takes the r-th number of
+that key's Philox sequence [1]_, one uniform each. So a draw depends neither on the order nor on the
+number of other draws: a longer run begins like a shorter one, and adding a task changes no other
+task's luck.
 The families ``plan`` (what schedulers may look at) and ``test`` (what they are judged by) never
 meet.
 
@@ -15,6 +16,7 @@ References
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -68,7 +70,7 @@ def draw(problem: Problem, seed: int = 0, family: str = "test") -> Realisation:
         think=_think(problem, seed, family),
         family=family,
         seed=seed,
-        **_dynamics(problem),  # type: ignore[arg-type]
+        **planned_dynamics(problem),  # type: ignore[arg-type]
     )
 
 
@@ -158,7 +160,7 @@ def _edge_factors(
 def _taken(
     problem: Problem, seed: int, family: str, stream: IntArray, index: IntArray
 ) -> BoolArray:
-    """Outcome of conditional edges: edges of one branch share one uniform and exclude each other."""
+    """Outcomes of conditional edges; those of one branch share a uniform, so exclude each other."""
     taken = np.ones((len(stream), problem.n_edges), dtype=np.bool_)
     e = 0
     for s, spec in enumerate(problem.streams):
@@ -183,16 +185,16 @@ def _think(problem: Problem, seed: int, family: str) -> FloatArray:
     return np.empty(0)
 
 
-def _dynamics(problem: Problem) -> dict[str, FloatArray | IntArray]:
+def planned_dynamics(problem: Problem) -> dict[str, FloatArray | IntArray]:
     """Index arrays of the planned outages, slow-downs and degradations; domains are expanded."""
     nodes, links = problem.cluster.nodes, problem.cluster.links
-    domains = {x.failure_domain for x in (*nodes, *links)} - {None}
+    domains = {n.failure_domain for n in nodes} | {x.failure_domain for x in links}
     outages: list[tuple[int, float, float]] = []
     degraded: list[tuple[int, float, float, float]] = []
     for o in problem.dynamics.outages:
         hit = [n for n, node in enumerate(nodes) if o.target in (node.name, node.failure_domain)]
         if not hit and o.target not in domains:
-            choices = [n.name for n in nodes] + sorted(str(d) for d in domains)
+            choices = [n.name for n in nodes] + sorted(d for d in domains if d is not None)
             raise unknown("node or failure domain", o.target, choices, "outage")
         outages += [(n, o.start, o.end) for n in hit]
         degraded += [(i, o.start, o.end, 0.0) for i, x in enumerate(links)
@@ -204,13 +206,20 @@ def _dynamics(problem: Problem) -> dict[str, FloatArray | IntArray]:
         if d.link not in names:
             raise unknown("link", d.link, names, "degradation")
         degraded.append((names[d.link], d.start, d.end, d.factor))
-    out: dict[str, FloatArray | IntArray] = {}
-    for prefix, key, rows, columns in (
-        ("outage", "node", outages, ("start", "end")),
-        ("slow", "node", slow, ("start", "end", "factor")),
-        ("degraded", "link", degraded, ("start", "end", "factor")),
-    ):
-        out[f"{prefix}_{key}"] = np.array([r[0] for r in rows], dtype=np.int64)  # type: ignore[index]
-        for i, column in enumerate(columns, start=1):
-            out[f"{prefix}_{column}"] = np.array([r[i] for r in rows], dtype=np.float64)  # type: ignore[index]
+    return (
+        _columns("outage", "node", outages, ("start", "end"))
+        | _columns("slow", "node", slow, ("start", "end", "factor"))
+        | _columns("degraded", "link", degraded, ("start", "end", "factor"))
+    )
+
+
+def _columns(
+    prefix: str, key: str, rows: Sequence[tuple[int, *tuple[float, ...]]], names: tuple[str, ...]
+) -> dict[str, FloatArray | IntArray]:
+    """Rows (index, number, ...) as named arrays."""
+    out: dict[str, FloatArray | IntArray] = {
+        f"{prefix}_{key}": np.array([row[0] for row in rows], dtype=np.int64)
+    }
+    for i, name in enumerate(names, start=1):
+        out[f"{prefix}_{name}"] = np.array([row[i] for row in rows], dtype=np.float64)
     return out

@@ -155,7 +155,7 @@ class Problem:
     # ----- what a scheduler plans with ---------------------------------------------------------
     @property
     def allowed(self) -> BoolArray:
-        """(T, V, N) mask of admissible (variant, node) pairs, memory for the task alone included."""
+        """(T, V, N) mask of admissible (variant, node) pairs; the task alone fits in memory."""
         return self.arrays.allowed
 
     @property
@@ -211,7 +211,7 @@ class Problem:
             for v, variant in enumerate(task.variants):
                 group = variant.sharing_group
                 key = ("group", group) if group is not None else (t, v)
-                out[t, v] = ids.setdefault(key, len(ids))  # type: ignore[arg-type]
+                out[t, v] = ids.setdefault(key, len(ids))
         return out
 
     def _per_variant(self, value, empty: float = 0.0) -> FloatArray:  # type: ignore[no-untyped-def]

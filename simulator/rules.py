@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -41,9 +42,9 @@ def check_problem(problem: Problem) -> None:
             raise InvalidScenario(
                 f"{len(group)} tasks must sit apart, but there are only {problem.n_nodes} nodes"
             )
-    from simulator.luck import _dynamics
+    from simulator.luck import planned_dynamics
 
-    found = _dynamics(problem)
+    found = planned_dynamics(problem)
     if arrays.network == IDEAL and len(found["degraded_link"]):
         raise InvalidScenario("under the ideal network no link can be degraded or fail")
 
@@ -84,7 +85,7 @@ def broken_constraint(problem: Problem, node: IntArray, variant: IntArray) -> st
     """
     for t in range(problem.n_tasks):
         if not 0 <= node[t] < problem.n_nodes or not 0 <= variant[t] < problem.arrays.n_variants:
-            return f"task {problem.task_names[t]!r}: node {node[t]} or variant {variant[t]} is out of range"
+            return f"task {problem.task_names[t]!r}: no node {node[t]} or no variant {variant[t]}"
         if not problem.allowed[t, variant[t], node[t]]:
             return (
                 f"task {problem.task_names[t]!r} may not run on {problem.node_names[node[t]]!r} "
@@ -131,7 +132,7 @@ def strict_cycle(arrays: Arrays, node: IntArray, priority: IntArray) -> IntArray
     for e in np.flatnonzero(arrays.edge_lag == 0):
         link(int(arrays.edge_src[e]), int(arrays.edge_dst[e]))
     keys = np.lexsort((np.arange(arrays.n_tasks), priority, arrays.task_stream, node))
-    for a, b in zip(keys[:-1], keys[1:], strict=True):
+    for a, b in itertools.pairwise(keys):
         if node[a] == node[b] and arrays.task_stream[a] == arrays.task_stream[b]:
             link(int(a), int(b))
     free = [t for t in range(arrays.n_tasks) if degree[t] == 0]

@@ -94,7 +94,7 @@ def _difference(label: str, a: NDArray[np.generic], b: NDArray[np.generic]) -> s
     if a.shape != b.shape:
         return f"{label}: shape {a.shape} != {b.shape}"
     nan = np.issubdtype(a.dtype, np.floating)
-    same = (a == b) | (np.isnan(a) & np.isnan(b)) if nan else a == b  # type: ignore[call-overload]
+    same = (a == b) | (np.isnan(a) & np.isnan(b)) if nan else a == b
     if np.all(same):
         return None
     index = tuple(int(i) for i in np.argwhere(~same)[0]) if a.ndim else ()

@@ -233,7 +233,8 @@ class Stream:
             self.arrivals.kind != "trace" or len(self.arrivals.times) >= self.requests,
             f"{where}: {self.requests} requests, but the trace has {len(self.arrivals.times)}",
         )
-        for thing in (*self.graph.tasks, *self.graph.edges):
-            if thing.scale_with is not None and thing.scale_with not in self.sizes:
-                label = thing.name if hasattr(thing, "variants") else thing.label  # type: ignore[union-attr]
-                raise unknown("size", thing.scale_with, self.sizes, f"{where}: {label!r}")
+        scaled = [(t.scale_with, t.name) for t in self.graph.tasks]
+        scaled += [(e.scale_with, e.label) for e in self.graph.edges]
+        for size, label in scaled:
+            if size is not None and size not in self.sizes:
+                raise unknown("size", size, self.sizes, f"{where}: {label!r}")
