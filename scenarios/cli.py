@@ -1,0 +1,290 @@
+"""The `alloclab` command: one function a verb, each calling library code that tests also call."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    name="alloclab",
+    help="Which model should run where? Simulate, search and compare allocations of "
+    "multi-model AI tasks on unequal machines.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ScenarioArg = Annotated[
+    str,
+    typer.Argument(
+        metavar="SCENARIO", help="A catalogue name, a scenario file, or an importable file."
+    ),
+]
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+ClusterOpt = Annotated[
+    str | None,
+    typer.Option("--cluster", "-c", help="Run on this cluster instead (name or file)."),
+]
+NetworkOpt = Annotated[
+    str | None, typer.Option("--network", help="Network model: ideal, fifo or fair.")
+]
+ObjectiveOpt = Annotated[
+    str | None, typer.Option("--objective", help="What to minimise, e.g. makespan, p99_latency.")
+]
+RequestsOpt = Annotated[
+    int | None, typer.Option("--requests", min=1, help="Requests of every stream.")
+]
+EngineOpt = Annotated[str, typer.Option("--engine", help="auto, reference or kernel.")]
+OutOpt = Annotated[
+    Path | None, typer.Option("--out", "-o", metavar="DIR", help="Write results into this folder.")
+]
+SeedOpt = Annotated[int, typer.Option("--seed", min=0, help="Seed of all luck.")]
+SecondsOpt = Annotated[
+    float | None, typer.Option("--seconds", help="CPU seconds each search may use.")
+]
+EvaluationsOpt = Annotated[
+    int | None, typer.Option("--evaluations", help="Evaluations each search may use.")
+]
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
+    if version:
+        from scenarios.results import versions
+
+        print(f"alloclab {versions()['alloclab']}")
+        raise typer.Exit
+
+
+@app.command("list")
+def list_(
+    what: Annotated[
+        str | None,
+        typer.Argument(help="schedulers, scenarios, clusters, generators, models or engines."),
+    ] = None,
+    json: JsonFlag = False,
+) -> None:
+    """List what is built in: schedulers, scenarios, clusters, generators, models, engines."""
+    from scenarios import inventory, tables
+
+    tables.show(inventory.sections(what), json, tables.inventory)
+
+
+@app.command()
+def show(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A scenario, importable file or cluster.")
+    ],
+    cluster: ClusterOpt = None,
+    json: JsonFlag = False,
+) -> None:
+    """Describe a scenario or a cluster: tasks, edges, nodes, links, load and rules."""
+    from scenarios import describe, tables
+
+    tables.show(describe.describe(name, cluster), json, tables.description)
+
+
+@app.command()
+def simulate(
+    scenario: ScenarioArg,
+    scheduler: Annotated[
+        str | None, typer.Option("--scheduler", "-s", help="Scheduler that allocates.")
+    ] = None,
+    allocation: Annotated[
+        Path | None, typer.Option("--allocation", "-a", help="Allocation file to run instead.")
+    ] = None,
+    cluster: ClusterOpt = None,
+    network: NetworkOpt = None,
+    objective: ObjectiveOpt = None,
+    requests: RequestsOpt = None,
+    seed: SeedOpt = 0,
+    seconds: SecondsOpt = None,
+    evaluations: EvaluationsOpt = None,
+    engine: EngineOpt = "auto",
+    out: OutOpt = None,
+    json: JsonFlag = False,
+) -> None:
+    """Simulate one allocation and report its metrics."""
+    from scenarios import single, tables
+
+    chosen = _load(scenario, cluster, network, objective, requests)
+    run = single.simulate(chosen, scheduler, allocation, seed, seconds, evaluations, engine)
+    files = single.write(run, out) if out else []
+    tables.show(run.to_dict(), json, lambda _: tables.single(run, files))
+
+
+@app.command()
+def compare(
+    scenario: ScenarioArg,
+    schedulers: Annotated[
+        str | None,
+        typer.Option("--schedulers", "-s", help="Comma-separated specs; default all."),
+    ] = None,
+    cluster: ClusterOpt = None,
+    network: NetworkOpt = None,
+    objective: ObjectiveOpt = None,
+    requests: RequestsOpt = None,
+    seeds: Annotated[
+        int, typer.Option("--seeds", "-n", min=1, help="Replications with different luck.")
+    ] = 1,
+    seconds: SecondsOpt = None,
+    evaluations: EvaluationsOpt = None,
+    engine: EngineOpt = "auto",
+    out: OutOpt = None,
+    json: JsonFlag = False,
+) -> None:
+    """Compare schedulers: which places the scenario best, by how much, how far from the bound."""
+    from scenarios import compare as work
+    from scenarios import results, tables
+
+    chosen = _load(scenario, cluster, network, objective, requests)
+    specs = _split_specs(schedulers)
+    with tables.progress("Comparing") as step:
+        comparison = work.compare(chosen, specs, seeds, seconds, evaluations, engine, step)
+    files = results.write_comparison(comparison, out) if out else []
+    data = {"scenario": chosen.name, "summary": comparison.summary(), "rows": comparison.rows}
+    tables.show(data, json, lambda _: tables.comparison(comparison, files))
+
+
+@app.command()
+def generate(
+    family: Annotated[str, typer.Argument(help="Graph family; see `alloclab list generators`.")],
+    tasks: Annotated[int, typer.Option("--tasks", "-t", min=1, help="About how many tasks.")] = 50,
+    nodes: Annotated[int, typer.Option("--nodes", min=1, help="Number of nodes.")] = 8,
+    ccr: Annotated[
+        float, typer.Option("--ccr", min=0.0, help="Mean transfer over mean work seconds.")
+    ] = 1.0,
+    heterogeneity: Annotated[
+        str, typer.Option("--heterogeneity", help="How durations differ between nodes.")
+    ] = "range",
+    seed: SeedOpt = 0,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Default: print it.")
+    ] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Generate a random instance of a graph family as a scenario file (or .json instance)."""
+    from scenarios import export
+    from scenarios.generate import generate as build
+
+    built = build(family, tasks=tasks, nodes=nodes, ccr=ccr, heterogeneity=heterogeneity, seed=seed)
+    _write_scenario(export.render(built, _suffix(out, json)), out)
+
+
+@app.command()
+def convert(
+    file: Annotated[str, typer.Argument(help="A scenario name or any importable file.")],
+    cluster: ClusterOpt = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help=".yaml or .json; default: print it."),
+    ] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Convert an importable file to a scenario file, or a scenario to a JSON instance."""
+    from scenarios import export
+
+    _write_scenario(export.render(_load(file, cluster), _suffix(out, json)), out)
+
+
+@app.command()
+def init(
+    file: Annotated[Path, typer.Argument(help="File to create.")] = Path("scenario.yaml"),
+    json: JsonFlag = False,
+) -> None:
+    """Write a commented scenario to start from."""
+    from scenarios import results, tables
+    from scenarios.init import TEMPLATE
+    from simulator.errors import AlloclabError
+
+    if file.exists():
+        raise AlloclabError(f"{file} exists already; give another name")
+    results.write_text(file, TEMPLATE)
+    tables.show(
+        {"file": str(file)}, json, lambda _: tables.written([file], f"alloclab compare {file}")
+    )
+
+
+@app.command()
+def doctor(json: JsonFlag = False) -> None:
+    """Check the installation: threads, CUDA, solvers, compiled kernel, both engines agreeing."""
+    from scenarios import doctor as checks
+    from scenarios import tables
+
+    report = checks.examine()
+    tables.show([c.__dict__ for c in report], json, lambda _: tables.doctor(report))
+    if any(c.status == "failed" for c in report):
+        raise typer.Exit(1)
+
+
+def _load(
+    name: str,
+    cluster: str | None = None,
+    network: str | None = None,
+    objective: str | None = None,
+    requests: int | None = None,
+) -> Any:
+    """Load a scenario and apply what the command line overrides."""
+    from scenarios import load, load_cluster
+    from scenarios.override import override
+
+    scenario = load(name)
+    if cluster is not None:
+        scenario = scenario.on(load_cluster(cluster))
+    return override(scenario, network=network, objective=objective, requests=requests)
+
+
+def _split_specs(text: str | None) -> list[str] | None:
+    """Split at commas that are not inside brackets: ``heft,genetic[population=64,start=heft]``."""
+    if text is None:
+        return None
+    specs, depth = [""], 0
+    for char in text:
+        depth += (char == "[") - (char == "]")
+        if char == "," and depth <= 0:
+            specs.append("")
+        else:
+            specs[-1] += char
+    return [s.strip() for s in specs if s.strip()] or None
+
+
+def _suffix(out: Path | None, json: bool) -> str:
+    return ".json" if json or (out is not None and out.suffix == ".json") else ".yaml"
+
+
+def _write_scenario(text: str, out: Path | None) -> None:
+    if out is None:
+        sys.stdout.write(text)
+        return
+    from scenarios import results, tables
+
+    results.write_text(out, text)
+    tables.written([out], f"alloclab compare {out}")
+
+
+def main() -> None:
+    """Entry point: one sentence and exit code 2 for whatever the user can mend."""
+    from simulator.errors import AlloclabError
+
+    try:
+        app()
+    except AlloclabError as error:
+        print(f"alloclab: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+    except BrokenPipeError:
+        sys.stderr.close()
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        print("alloclab: interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+if __name__ == "__main__":
+    main()

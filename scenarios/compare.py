@@ -1,0 +1,242 @@
+"""Compare schedulers on one scenario: solve, simulate under unseen luck, tabulate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simulator.engines import SEMANTICS, simulate
+from simulator.errors import AlloclabError, Infeasible, InvalidScenario
+from simulator.problem import Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from scenarios.scenario import Scenario
+    from simulator.trace import Trace
+
+Progress = Callable[[str], None]
+
+METRIC_COLUMNS = (
+    "makespan",
+    "latency_mean",
+    "latency_p50",
+    "latency_p95",
+    "latency_p99",
+    "throughput",
+    "slo_attainment",
+    "slr",
+    "speedup",
+    "communication_share",
+    "balance",
+    "jain",
+    "energy",
+    "cost",
+    "accuracy",
+    "lost",
+)
+"""Metrics that a row carries where they have a meaning in the run."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Rows of one comparison, and the best run of every scheduler.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    rows : list of dict
+        One for each scheduler and seed.
+    traces : mapping of spec to the Trace of its first seed
+    seeds : tuple of int
+    """
+
+    scenario: Scenario
+    rows: list[dict[str, Any]]
+    seeds: tuple[int, ...]
+    engine: str
+    traces: dict[str, Trace] = field(default_factory=dict, repr=False)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """All rows as a table."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows)
+
+    def summary(self) -> list[dict[str, Any]]:
+        """One row a scheduler: means over the seeds, best first; failed ones last.
+
+        `ratio` is the geometric mean over the seeds of objective / best objective of that seed.
+        """
+        best = {
+            seed: min(
+                (r["objective"] for r in self.rows if r["seed"] == seed and "objective" in r),
+                default=math.nan,
+            )
+            for seed in self.seeds
+        }
+        out = []
+        for spec in dict.fromkeys(r["scheduler"] for r in self.rows):
+            mine = [r for r in self.rows if r["scheduler"] == spec]
+            failed = [r for r in mine if "error" in r]
+            if failed:
+                out.append({"scheduler": spec, "error": failed[0]["error"]})
+                continue
+            row: dict[str, Any] = {"scheduler": spec, "seeds": len(mine)}
+            for key in ("objective", "bound", "gap", "cpu_seconds", *METRIC_COLUMNS):
+                values = [r[key] for r in mine if r.get(key) is not None]
+                if len(values) == len(mine):
+                    row[key] = float(np.mean(values))
+            row["ratio"] = _ratio([(r["objective"], best[r["seed"]]) for r in mine])
+            row["objective_min"] = min(r["objective"] for r in mine)
+            row["objective_max"] = max(r["objective"] for r in mine)
+            out.append(row)
+        return sorted(out, key=lambda r: (r.get("ratio", math.inf), r["scheduler"]))
+
+    @property
+    def best(self) -> str:
+        """Spec of the scheduler with the lowest mean ratio."""
+        row = self.summary()[0]
+        if "error" in row:
+            raise Infeasible(
+                f"{self.scenario.name}: no scheduler found an allocation: {row['error']}"
+            )
+        return str(row["scheduler"])
+
+    @property
+    def distinct_outcomes(self) -> int:
+        """Number of different objective values (relative 1e-9) at the first seed."""
+        values = sorted(
+            r["objective"] for r in self.rows if r["seed"] == self.seeds[0] and "objective" in r
+        )
+        return sum(
+            1
+            for i, v in enumerate(values)
+            if i == 0 or not math.isclose(v, values[i - 1], rel_tol=1e-9)
+        )
+
+
+def _ratio(pairs: Sequence[tuple[float, float]]) -> float:
+    """Geometric mean of value / best; infinite if any value is."""
+    if any(math.isinf(value) for value, _ in pairs):
+        return math.inf
+    logs = [0.0 if value == best else math.log(value / best) for value, best in pairs if best > 0]
+    return math.exp(math.fsum(logs) / len(logs)) if logs else 1.0
+
+
+def objective_of(trace: Trace) -> float:
+    """Objective of the problem for one simulated run."""
+    problem, log = trace.problem, trace.log
+    busy = _busy_seconds(problem, trace)
+    return float(
+        problem.objective.values(
+            problem, trace.realisation.stream, log.arrival, log.completed[None], busy[None]
+        )[0]
+    )
+
+
+def _busy_seconds(problem: Problem, trace: Trace) -> np.ndarray[Any, np.dtype[np.float64]]:
+    node, _, _ = trace.allocation.arrays(problem)
+    log = trace.log
+    held = np.nansum(log.finish - log.start, axis=0)
+    busy = np.bincount(node, weights=held, minlength=problem.n_nodes)
+    _, task, _, start, end = log.attempts
+    return np.asarray(busy + np.bincount(node[task], weights=end - start, minlength=len(busy)))
+
+
+def compare(
+    scenario: Scenario,
+    schedulers: Sequence[str] | None = None,
+    seeds: int | Sequence[int] = 1,
+    seconds: float | None = None,
+    evaluations: int | None = None,
+    engine: str = "auto",
+    progress: Progress | None = None,
+) -> Comparison:
+    """Let every scheduler allocate, and simulate each allocation under the same unseen luck.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    schedulers : sequence of spec strings, default every registered scheduler
+    seeds : int or sequence of int
+        Replications: seed s draws the `plan` luck, the scheduler's own choices and the `test`
+        luck, the same for all schedulers.
+    seconds, evaluations : budget of each search; None leaves it to the scheduler
+    engine : {"auto", "reference", "kernel"}
+    progress : callable taking the scheduler about to run, called once a run
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    UnknownName, InvalidScenario
+    """
+    from schedulers import make, names
+
+    specs = list(schedulers) if schedulers else list(names())
+    for spec in specs:
+        make(spec)  # a misspelt name is reported before anything runs
+    chosen = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
+    if not chosen:
+        raise InvalidScenario("seeds: at least one is needed")
+    rows: list[dict[str, Any]] = []
+    traces: dict[str, Trace] = {}
+    for seed in chosen:
+        problem = scenario.problem(seed=seed)
+        for spec in specs:
+            if progress is not None:
+                progress(spec)
+            row, trace = _one(problem, spec, seed, seconds, evaluations, engine)
+            rows.append({"scenario": scenario.name, **row})
+            if trace is not None and seed == chosen[0]:
+                traces[spec] = trace
+    return Comparison(scenario, rows, chosen, engine, traces)
+
+
+def _one(
+    problem: Problem,
+    spec: str,
+    seed: int,
+    seconds: float | None,
+    evaluations: int | None,
+    engine: str,
+) -> tuple[dict[str, Any], Trace | None]:
+    """One scheduler on one seed; a scheduler that finds nothing feasible is a row, not the end."""
+    from schedulers import solve
+
+    row: dict[str, Any] = {"scheduler": spec, "seed": seed, "semantics": SEMANTICS}
+    try:
+        outcome = solve(spec, problem, seconds=seconds, evaluations=evaluations, seed=seed)
+    except AlloclabError as error:
+        return {**row, "error": str(error)}, None
+    trace = simulate(problem, outcome.allocation, engine=engine, seed=seed)
+    row |= {
+        "objective": objective_of(trace),
+        "planned_objective": outcome.objective,
+        "cpu_seconds": outcome.cpu_seconds,
+        "evaluations": outcome.evaluations,
+        "status": outcome.status,
+        "engine": trace.engine,
+        **_bound(problem, trace),
+    }
+    metrics = trace.metrics()
+    row |= {key: metrics[key] for key in METRIC_COLUMNS if key in metrics}
+    return row, trace
+
+
+def _bound(problem: Problem, trace: Trace) -> dict[str, float]:
+    """Bound and gap for the luck of this very run, where a bound exists for the objective."""
+    from schedulers.bounds import lower_bound
+
+    bound = lower_bound(problem, trace.realisation)
+    if bound is None or not bound > 0:
+        return {}
+    return {"bound": bound, "gap": objective_of(trace) / bound - 1.0}

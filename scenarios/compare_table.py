@@ -1,0 +1,74 @@
+"""The table of a comparison: columns that have a meaning in this run, in the reader's units."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from scenarios.tables import SECONDS
+from simulator.units import format_si
+
+if TYPE_CHECKING:
+    from scenarios.compare import Comparison
+
+HEADINGS = {
+    "latency_p99": "p99",
+    "makespan": "makespan",
+    "slo_attainment": "SLO met",
+    "slr": "SLR",
+    "balance": "max/mean busy",
+    "communication_share": "comm share",
+    "lost": "lost",
+}
+"""Metrics shown beside the objective."""
+
+
+def summary_rows(result: Comparison) -> list[dict[str, Any]]:
+    """One row a scheduler, formatted; failed ones are left to the caller."""
+    objective = str(result.scenario.objective)
+    rows = []
+    for entry in result.summary():
+        if "error" in entry:
+            continue
+        row: dict[str, Any] = {"scheduler": entry["scheduler"]}
+        row[objective] = _value(objective, entry["objective"])
+        row["vs best"] = f"{entry['ratio']:.3f}x"
+        if "gap" in entry:
+            row["gap to bound"] = _percent(entry["gap"])
+        for key, heading in HEADINGS.items():
+            if key in entry and heading != objective and not _repeats(key, objective):
+                row[heading] = _metric(key, entry[key])
+        row["CPU"] = format_si(entry["cpu_seconds"], "s")
+        rows.append(row)
+    hidden = {"lost"} if all(row.get("lost") in (None, "0") for row in rows) else set()
+    return [{k: v for k, v in row.items() if k not in hidden} for row in rows]
+
+
+def _repeats(key: str, objective: str) -> bool:
+    """Whether a metric says the same as the objective column."""
+    return {"latency_p99": "p99_latency", "balance": "balance"}.get(key) == objective
+
+
+def _value(objective: str, value: float) -> str:
+    return format_si(value, "s") if objective in SECONDS else f"{value:.5g}"
+
+
+def _metric(key: str, value: float) -> str:
+    if key in ("makespan", "latency_p99"):
+        return format_si(value, "s")
+    if key in ("slo_attainment", "communication_share"):
+        return f"{100 * value:.1f} %"
+    return f"{value:.3g}"
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %" if value < 10 else f"{1 + value:.3g}x"
+
+
+def caption(result: Comparison) -> str:
+    """How to read the table."""
+    seeds = len(result.seeds)
+    luck = f"means over {seeds} seeds" if seeds > 1 else f"seed {result.seeds[0]}"
+    return (
+        f"{luck}; {result.distinct_outcomes} distinct outcomes; gap: how far above a lower bound "
+        "that no allocation can beat"
+    )

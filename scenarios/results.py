@@ -1,0 +1,158 @@
+"""Result folders: written whole or not at all, with a manifest that says where they come from."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from simulator.engines import SEMANTICS
+from simulator.errors import AlloclabError
+
+LIBRARIES = ("numpy", "scipy", "numba", "simpy", "pandas", "matplotlib", "torch", "deap")
+
+
+def versions() -> dict[str, str]:
+    """Versions of alloclab, Python and the libraries that results depend on."""
+    found = {"alloclab": _version("alloclab"), "python": platform.python_version()}
+    return found | {name: _version(name) for name in LIBRARIES}
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def manifest(command: str, **facts: Any) -> dict[str, Any]:
+    """What a reader needs to repeat the run."""
+    return {
+        "command": command,
+        "arguments": sys.argv[1:],
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "semantics": SEMANTICS,
+        "versions": versions(),
+        "machine": {
+            "system": platform.platform(),
+            "processor": platform.processor() or platform.machine(),
+            "cores": os.cpu_count(),
+        },
+        **facts,
+    }
+
+
+@contextmanager
+def folder(target: Path) -> Iterator[Path]:
+    """Write into a temporary sibling; move the files to `target` only when all went well.
+
+    Existing files of the same names are replaced, others are left alone.
+
+    Raises
+    ------
+    AlloclabError
+        The folder cannot be written.
+    """
+    work = target.with_name(f".{target.name}.partial-{os.getpid()}")
+    try:
+        if target.exists() and not target.is_dir():
+            raise NotADirectoryError(20, "it is a file, not a folder")
+        work.mkdir(parents=True)
+    except OSError as error:
+        raise AlloclabError(f"cannot write to {target}: {error.strerror or error}") from None
+    try:
+        yield work
+        for file in sorted(p for p in work.rglob("*") if p.is_file()):
+            final = target / file.relative_to(work)
+            final.parent.mkdir(parents=True, exist_ok=True)
+            file.replace(final)
+    except OSError as error:
+        raise AlloclabError(f"cannot write to {target}: {error.strerror or error}") from None
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write one file whole or not at all.
+
+    Raises
+    ------
+    AlloclabError
+    """
+    temporary = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise AlloclabError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def to_json(data: Any) -> str:
+    """JSON text; numpy scalars become numbers, NaN and infinities become null."""
+    return json.dumps(_plain(data), indent=1, ensure_ascii=False, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    if isinstance(value, str | int | float | bool) or value is None:
+        return value
+    return str(value)
+
+
+def write_comparison(comparison: Any, target: Path, **facts: Any) -> list[Path]:
+    """Rows, charts, allocations, the best run's trace and the manifest of a comparison.
+
+    Returns
+    -------
+    list of Path, the files in `target`.
+    """
+    from scenarios.plots import compare_chart
+
+    best = comparison.best
+    with folder(target) as work:
+        comparison.frame.to_csv(work / "rows.csv", index=False)
+        (work / "summary.json").write_text(to_json(comparison.summary()) + "\n", encoding="utf-8")
+        compare_chart(comparison, work / "compare.png")
+        trace = comparison.traces[best]
+        stem = file_stem(best)
+        trace.gantt(work / f"gantt-{stem}.png", title=f"{comparison.scenario.name}, {best}")
+        trace.to_perfetto(work / f"trace-{stem}.perfetto.json")
+        (work / "allocations").mkdir()
+        for spec, run in comparison.traces.items():
+            run.allocation.save(work / "allocations" / f"{file_stem(spec)}.json")
+        record = manifest(
+            "compare",
+            scenario=comparison.scenario.name,
+            source=comparison.scenario.source,
+            cluster=comparison.scenario.cluster.name,
+            schedulers=[row["scheduler"] for row in comparison.summary()],
+            seeds=list(comparison.seeds),
+            engine=comparison.engine,
+            best=best,
+            **facts,
+        )
+        (work / "manifest.json").write_text(to_json(record) + "\n", encoding="utf-8")
+        names = sorted(p.relative_to(work) for p in work.rglob("*") if p.is_file())
+    return [target / name for name in names]
+
+
+def file_stem(spec: str) -> str:
+    """A spec string as a file name."""
+    return "".join(c if c.isalnum() or c in "._-" else "_" for c in spec)

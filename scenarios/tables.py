@@ -1,0 +1,208 @@
+"""What the command prints: rich tables to stdout, progress to stderr, or JSON for programs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from simulator.units import format_si
+
+if TYPE_CHECKING:
+    from scenarios.compare import Comparison
+    from scenarios.doctor import Check
+    from scenarios.single import SingleRun
+
+SECONDS = {"makespan", "mean_latency", "p50_latency", "p95_latency", "p99_latency", "throughput"}
+"""Objectives that are seconds (throughput as seconds per request)."""
+
+
+def console() -> Console:
+    """Standard output; tables are never cut when it is a file."""
+    return Console(width=None if sys.stdout.isatty() else max(Console().width, 120))
+
+
+def show(data: Any, json: bool, render: Callable[[Any], None]) -> None:
+    """Print data as JSON, or by the function that makes tables of it."""
+    if json:
+        from scenarios.results import to_json
+
+        print(to_json(data))
+    else:
+        render(data)
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Callable[[str], None]]:
+    """A spinner on stderr that names what is running; silent when stderr is no terminal."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda label: bar.update(task, description=f"{title}: {label}")
+
+
+def grid(title: str, rows: Sequence[dict[str, Any]], caption: str | None = None) -> Table:
+    """A table of rows; numbers right-aligned, columns that no row has left out."""
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    table = Table(title=title, title_justify="left", title_style="bold", caption=caption,
+                  caption_justify="left", header_style="bold", box=None, pad_edge=False)  # fmt: skip
+    for key in keys:
+        values = [row.get(key) for row in rows]
+        numeric = all(isinstance(v, int | float) or v is None for v in values)
+        table.add_column(_header(key), justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(key, row.get(key)) for key in keys))
+    return table
+
+
+def _header(key: str) -> str:
+    for suffix in ("_s", "_bytes", "_min", "_max"):
+        if key.endswith(suffix) and suffix in ("_s", "_bytes"):
+            key = key.removesuffix(suffix)
+    return key.replace("_", " ")
+
+
+def _cell(key: str, value: Any) -> Text:
+    if value is None:
+        return Text("")
+    if isinstance(value, list):
+        return Text(", ".join(str(v) for v in value))
+    if isinstance(value, float):
+        return Text(_number(key, value))
+    return Text(str(value))
+
+
+def _number(key: str, value: float) -> str:
+    if "seconds" in key or key.endswith("_s") or key in SECONDS:
+        return format_si(value, "s")
+    if key == "bandwidth":
+        return format_si(value, "B/s")
+    if key.endswith("bytes"):
+        return format_si(value, "B")
+    if key.endswith("flops"):
+        return format_si(value, "FLOP/s")
+    return f"{value:.4g}"
+
+
+def inventory(sections: dict[str, list[dict[str, str]]]) -> None:
+    """Print what is built in."""
+    out = console()
+    for i, (name, rows) in enumerate(sections.items()):
+        if i:
+            out.print()
+        out.print(grid(name.capitalize(), rows))
+
+
+def description(data: dict[str, Any]) -> None:
+    """Print a scenario or a cluster."""
+    out = console()
+    if data["kind"] == "cluster":
+        _cluster(out, data)
+        return
+    out.print(Text(data["name"], style="bold"), Text(data["description"].strip()))
+    rules = data["rules"]
+    out.print(
+        f"minimise {rules['objective']}; network {rules['network']}, dispatch {rules['dispatch']}, "
+        f"discipline {rules['discipline']}",
+        highlight=False,
+    )
+    for name, text in data["facts"].items():
+        out.print(f"{name}: {text}", highlight=False)
+    for title, key in (("Streams", "streams"), ("Tasks", "tasks"), ("Edges", "edges")):
+        if data[key]:
+            rows, caption = _first(data[key])
+            out.print()
+            out.print(grid(title, rows, caption))
+    out.print()
+    _cluster(out, data["cluster"])
+
+
+def _first(rows: list[dict[str, Any]], limit: int = 40) -> tuple[list[dict[str, Any]], str | None]:
+    more = len(rows) - limit
+    return rows[:limit], f"... and {more} more (--json shows all)" if more > 0 else None
+
+
+def _cluster(out: Console, data: dict[str, Any]) -> None:
+    rows, caption = _first(data["nodes"])
+    out.print(grid(f"Nodes of {data['name']}", rows, caption))
+    if data["links"]:
+        rows, caption = _first(data["links"])
+        out.print()
+        out.print(grid("Links", rows, caption))
+
+
+def comparison(result: Comparison, files: Sequence[Path]) -> None:
+    """Print the summary of a comparison, best first."""
+    from scenarios.compare_table import caption, summary_rows
+
+    out = console()
+    problem = result.scenario.problem()
+    rows = summary_rows(result)
+    out.print(grid(f"{result.scenario.name} on {result.scenario.cluster.name}: "
+                   f"minimise {problem.objective}", rows, caption(result)))  # fmt: skip
+    for row in result.summary():
+        if "error" in row:
+            out.print(f"{row['scheduler']}: {row['error']}", style="red", highlight=False)
+    _files(out, files)
+
+
+def single(run: SingleRun, files: Sequence[Path]) -> None:
+    """Print placements and metrics of one run."""
+    out = console()
+    trace = run.trace
+    rows = [
+        {"node": p.node, "order": i + 1, "task": p.task, "variant": p.variant}
+        for node in trace.problem.node_names
+        for i, p in enumerate(
+            sorted(
+                (p for p in trace.allocation.placements if p.node == node),
+                key=lambda p: (p.priority, trace.problem.task_index[p.task]),
+            )
+        )
+    ]
+    shown, more = _first(rows)
+    out.print(grid(f"{run.scenario.name} on {run.scenario.cluster.name}, allocated by {run.label} "
+                   f"({trace.engine} engine)", shown, more))  # fmt: skip
+    out.print()
+    out.print(trace.metrics())
+    _files(out, files)
+
+
+def doctor(report: Sequence[Check]) -> None:
+    """Print the checks."""
+    marks = {"ok": "[green]ok[/]", "absent": "[yellow]absent[/]", "failed": "[red]failed[/]"}
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for check in report:
+        table.add_row(marks[check.status], Text(check.name, style="bold"), Text(check.detail))
+    console().print(table)
+
+
+def written(files: Sequence[Path], then: str) -> None:
+    """Say what was written and what to do with it."""
+    out = console()
+    _files(out, files)
+    out.print(f"Next: {then}", highlight=False)
+
+
+def _files(out: Console, files: Sequence[Path]) -> None:
+    if not files:
+        return
+    out.print()
+    for path in files:
+        if path.suffix in (".png", ".svg", ".pdf"):
+            note = "chart"
+        elif path.name.endswith("perfetto.json"):
+            note = "open in ui.perfetto.dev"
+        else:
+            note = ""
+        out.print(
+            f"wrote {path}" + (f"  ({note})" if note else ""), highlight=False, soft_wrap=True
+        )
