@@ -53,6 +53,8 @@ class Node:
     price_per_hour : float or None
     failure_domain, host : str or None
         What fails together; which machine the node is part of.
+    labels : tuple of str
+        Further names by which tasks may ask for it, such as ``entry``.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Node:
     price_per_hour: float | None = None
     failure_domain: str | None = None
     host: str | None = None
+    labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         where = f"node {self.name!r}"
@@ -243,6 +246,7 @@ class Cluster:
         points = [n.name for n in nodes] + list(switches)
         require(len(set(points)) == len(points), f"cluster {name!r}: a name is used twice")
         links: list[Link] = []
+        taken: set[str] = set()
         leaving: dict[str, list[tuple[str, int]]] = {p: [] for p in points}
         for c in connections:
             for end in (c.a, c.b):
@@ -252,9 +256,10 @@ class Cluster:
             for link, src, dst in c.directed():
                 if link is not None:
                     require(
-                        link.name not in {x.name for x in links},
+                        link.name not in taken,
                         f"cluster {name!r}: two connections join {c.a!r} and {c.b!r}; name them",
                     )
+                    taken.add(link.name)
                     links.append(link)
                 leaving[src].append((dst, len(links) - 1))
         routes: dict[tuple[int, int], tuple[int, ...]] = {}

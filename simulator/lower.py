@@ -107,8 +107,9 @@ def _seconds(
     width = max(len(task.variants) for _, task in tasks)
     seconds = np.full((len(tasks), width, len(nodes)), np.nan)
     for t, (s, task) in enumerate(tasks):
-        if task.pinned is not None and task.pinned not in {n.name for n in nodes}:
-            raise unknown("node", task.pinned, [n.name for n in nodes], f"pin of {task.name!r}")
+        if task.pinned is not None and not any(task.pinned in (n.name, *n.labels) for n in nodes):
+            known = dict.fromkeys(x for n in nodes for x in (n.name, *n.labels))
+            raise unknown("node", task.pinned, known, f"pin of {task.name!r}")
         for v, variant in enumerate(task.variants):
             for n, node in enumerate(nodes):
                 if task.may_run_on(node) and fits_alone(variant, node, streams[s].batch):

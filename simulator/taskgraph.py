@@ -175,11 +175,11 @@ class Task:
     scale_with : str or None
         Request size that scales the seconds of this task.
     allowed : tuple of str or None
-        Node names, devices or kinds the task may run on; None means any.
+        Node names, labels, devices or kinds the task may run on; None means any.
     forbidden : tuple of str
-        Node names, devices or kinds it may not run on.
+        Node names, labels, devices or kinds it may not run on.
     pinned : str or None
-        Node name it must run on.
+        Name or label of the node it must run on.
     """
 
     name: str
@@ -199,8 +199,8 @@ class Task:
 
     def may_run_on(self, node: Node) -> bool:
         """Whether pins and forbidden nodes admit this node (durations are another matter)."""
-        labels = {node.name, node.device, node.kind} - {""}
-        if self.pinned is not None and self.pinned != node.name:
+        labels = {node.name, node.device, node.kind, *node.labels} - {""}
+        if self.pinned is not None and self.pinned not in (node.name, *node.labels):
             return False
         if labels & set(self.forbidden):
             return False
