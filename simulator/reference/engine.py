@@ -10,7 +10,7 @@ from simulator.realisation import Realisation
 from simulator.reference.clock import CHANGE, HAPPENING, TIMER, Clock
 from simulator.reference.entities import Instance, Message, Request
 from simulator.reference.joins import Joins
-from simulator.reference.networks import Journey, make_network
+from simulator.reference.networks import MODELS, Journey
 from simulator.reference.nodes import GreedyQueue, Node, ReadyQueue, StrictQueue
 from simulator.reference.plan import Plan
 from simulator.reference.record import make_log
@@ -41,8 +41,8 @@ class ReferenceSimulation:
         self._clock = Clock()
         self._plan = Plan(arrays, node, variant, priority, realisation)
         self._joins = Joins(self._clock, self._plan, self._become_ready, self._exit_done)
-        self._network = make_network(self._clock, arrays)
-        self._nodes = [self._make_node(n) for n in range(arrays.n_nodes)]
+        self._network = MODELS[arrays.network](self._clock, arrays)
+        self._nodes = [self._make_node(n, queue) for n, queue in enumerate(self._queues())]
         self._wake_s: list[float] = arrays.wake_s.tolist()
         self._messages: list[Message] = []
         self._just_completed: list[int] = []
@@ -74,16 +74,19 @@ class ReferenceSimulation:
         attempts = [attempt for node in self._nodes for attempt in node.attempts]
         return make_log(self._plan, self._messages, attempts, self._network.hops)
 
-    def _make_node(self, node: int) -> Node:
-        plan = self._plan
-        queue: ReadyQueue
-        if plan.arrays.dispatch == STRICT:
-            everything = [i for request in plan.requests for i in request.instances.values()]
-            here = [instance for instance in everything if instance.node == node]
-            queue = StrictQueue(sorted(here, key=plan.key))
-        else:
-            queue = GreedyQueue(plan.key)
-        return Node(self._clock, node, plan, queue, self._finish, self._joins.interrupted)
+    def _queues(self) -> list[ReadyQueue]:
+        """Return the ready queue of each node."""
+        plan, n_nodes = self._plan, self._plan.arrays.n_nodes
+        if plan.arrays.dispatch != STRICT:
+            return [GreedyQueue(plan.key) for _ in range(n_nodes)]
+        here: list[list[Instance]] = [[] for _ in range(n_nodes)]
+        for request in plan.requests:
+            for instance in request.instances.values():
+                here[instance.node].append(instance)
+        return [StrictQueue(sorted(instances, key=plan.key)) for instances in here]
+
+    def _make_node(self, node: int, queue: ReadyQueue) -> Node:
+        return Node(self._clock, node, self._plan, queue, self._finish, self._joins.interrupted)
 
     def _schedule_changes(self, luck: Realisation) -> None:
         """Put the starts and ends of outages, slow-downs and degradations into the queue."""
@@ -106,8 +109,7 @@ class ReferenceSimulation:
     def _schedule_arrivals(self, arrays: Arrays, luck: Realisation) -> None:
         """Let requests come at their times; of a closed loop only the first W, at 0."""
         requests = self._plan.requests
-        self._is_closed_loop = bool((arrays.clients > 0).any())
-        if self._is_closed_loop:
+        if self._plan.is_closed_loop:
             first = int(arrays.clients.max())
             times = [0.0] * min(first, len(requests))
         else:
@@ -169,7 +171,7 @@ class ReferenceSimulation:
 
         This comes after the settle, because an arrival at this instant belongs to the next round.
         """
-        if self._is_closed_loop:
+        if self._plan.is_closed_loop:
             think = self._plan.luck.think
             for _ in range(min(len(self._just_completed), len(self._unreleased))):
                 request = self._unreleased.pop()

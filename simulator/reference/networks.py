@@ -6,12 +6,14 @@ Signals (no bytes) and the wake-up of the receiver are the engine's business.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 
 from simpy.events import Event
 
-from simulator.arrays import FAIR, FIFO_NETWORK, Arrays
+from simulator.arrays import FAIR, FIFO_NETWORK, IDEAL, Arrays
 from simulator.costs import equivalent_bytes, service_seconds
 from simulator.reference.clock import Clock, Progress
 from simulator.reference.entities import Message
@@ -20,16 +22,28 @@ Journey = Generator[Event, None, None]
 Hop = tuple[int, int, int, int, float, float]  # request, edge, position, link, start, end
 
 
-class IdealNetwork:
-    """Links are never shared: latency plus bytes over the smallest bandwidth."""
+class Network(ABC):
+    """Links, routes and degradations, whatever the model."""
 
     def __init__(self, clock: Clock, arrays: Arrays) -> None:
         self._clock = clock
+        self._arrays = arrays
         self._bandwidth: list[float] = arrays.bandwidth.tolist()
         self._latency: list[float] = arrays.latency.tolist()
-        self._arrays = arrays
         self._degraded: list[dict[int, float]] = [{} for _ in self._bandwidth]
         self.hops: list[Hop] = []
+
+    @abstractmethod
+    def transfer(self, message: Message) -> Journey:
+        """Carry a message to its node; the process ends when the network has delivered it."""
+
+    @abstractmethod
+    def settle(self) -> None:
+        """Decide what flows now, and how fast."""
+
+    @abstractmethod
+    def _change(self, link: int) -> None:
+        """Note that the capacity of a link is another from now on."""
 
     def route(self, message: Message) -> list[int]:
         """Links that a message takes, in order."""
@@ -40,21 +54,15 @@ class IdealNetwork:
         """Sum of the latencies on the route of a message, in route order."""
         return float(self._arrays.route_latency[message.route])
 
-    def transfer(self, message: Message) -> Journey:
-        """Carry a message to its node; the process ends when the network has delivered it."""
-        service = max(self._service_seconds(link, message) for link in self.route(message))
-        yield self._clock.at(self._clock.now + (self.latency(message) + service))
-
-    def settle(self) -> None:
-        """Nothing is shared, so there is nothing to settle."""
-
     def degrade(self, link: int, index: int, factor: float) -> None:
-        """Entry `index` of the list of degradations comes into force."""
+        """Bring entry `index` of the list of degradations into force."""
         self._degraded[link][index] = factor
+        self._change(link)
 
     def restore(self, link: int, index: int) -> None:
-        """Entry `index` of the list of degradations ends."""
+        """End entry `index` of the list of degradations."""
         del self._degraded[link][index]
+        self._change(link)
 
     def _capacity(self, link: int) -> float:
         """Bytes/s that a link offers now."""
@@ -73,6 +81,21 @@ class IdealNetwork:
         return float(service_seconds(self._bandwidth[link], xs, ys, lo, hi, message.size_bytes))
 
 
+class IdealNetwork(Network):
+    """Links are never shared: latency plus bytes over the smallest bandwidth."""
+
+    def transfer(self, message: Message) -> Journey:
+        """Pay the latency of the route and the service of its slowest link."""
+        service = max(self._service_seconds(link, message) for link in self.route(message))
+        yield self._clock.at(self._clock.now + (self.latency(message) + service))
+
+    def settle(self) -> None:
+        """Nothing is shared, so there is nothing to settle."""
+
+    def _change(self, link: int) -> None:
+        """Degradations are refused before a run under this model."""
+
+
 @dataclass(slots=True, eq=False)
 class _Service:
     """A message at one link of its route."""
@@ -87,39 +110,47 @@ class _Link:
 
     def __init__(self) -> None:
         self.current: _Service | None = None
-        self.queue: list[_Service] = []  # in order of service
+        self.queue: deque[_Service] = deque()  # in order of service
         self.newcomers: list[_Service] = []  # since the last settle
 
 
-class FifoNetwork(IdealNetwork):
+class FifoNetwork(Network):
     """Store and forward: a message is served by one link of its route after the other."""
 
     def __init__(self, clock: Clock, arrays: Arrays) -> None:
         super().__init__(clock, arrays)
         self._links = [_Link() for _ in self._bandwidth]
+        self._touched: set[int] = set()  # links for which something changed since the last settle
 
     def transfer(self, message: Message) -> Journey:
         """Queue at each link, be served, and pay its latency."""
         for position, link in enumerate(self.route(message)):
             service = _Service(message, Progress(self._clock, self._bytes(link, message)))
             self._links[link].newcomers.append(service)
+            self._touched.add(link)
             yield service.progress.done
             self._links[link].current = None
+            self._touched.add(link)
             hop = (message.request, message.edge, position, link, service.start, self._clock.now)
             self.hops.append(hop)
             yield self._clock.at(self._clock.now + self._latency[link])
 
     def settle(self) -> None:
         """Let free links take the next message and serve at the bandwidth of the moment."""
-        for i, link in enumerate(self._links):
+        for i in sorted(self._touched):
+            link = self._links[i]
             if link.newcomers:
                 link.queue += sorted(link.newcomers, key=lambda service: service.message.id)
                 link.newcomers.clear()
             if link.current is None and link.queue:
-                link.current = link.queue.pop(0)
+                link.current = link.queue.popleft()
                 link.current.start = self._clock.now
             if link.current is not None:
                 link.current.progress.set_rate(self._capacity(i))
+        self._touched.clear()
+
+    def _change(self, link: int) -> None:
+        self._touched.add(link)
 
     def _bytes(self, link: int, message: Message) -> float:
         xs, ys = self._arrays.table_bytes, self._arrays.table_s
@@ -127,7 +158,7 @@ class FifoNetwork(IdealNetwork):
         return float(equivalent_bytes(self._bandwidth[link], xs, ys, lo, hi, message.size_bytes))
 
 
-class FairNetwork(IdealNetwork):
+class FairNetwork(Network):
     """Fluid max-min sharing: all messages on a link flow at once and divide its bandwidth."""
 
     def __init__(self, clock: Clock, arrays: Arrays) -> None:
@@ -161,14 +192,7 @@ class FairNetwork(IdealNetwork):
         for flow, rate in max_min_rates(self._routes, capacity).items():
             self._flows[flow].set_rate(rate)
 
-    def degrade(self, link: int, index: int, factor: float) -> None:
-        """Entry `index` of the list of degradations comes into force."""
-        super().degrade(link, index, factor)
-        self._changed = True
-
-    def restore(self, link: int, index: int) -> None:
-        """Entry `index` of the list of degradations ends."""
-        super().restore(link, index)
+    def _change(self, link: int) -> None:
         self._changed = True
 
     def _bytes(self, route: Iterable[int], message: Message) -> float:
@@ -223,7 +247,8 @@ def max_min_rates(
     return rates
 
 
-def make_network(clock: Clock, arrays: Arrays) -> IdealNetwork:
-    """Return the network model of a problem."""
-    models = {FIFO_NETWORK: FifoNetwork, FAIR: FairNetwork}
-    return models.get(arrays.network, IdealNetwork)(clock, arrays)
+MODELS: dict[int, type[Network]] = {
+    IDEAL: IdealNetwork,
+    FIFO_NETWORK: FifoNetwork,
+    FAIR: FairNetwork,
+}

@@ -33,6 +33,7 @@ class Plan:
         self.node: list[int] = node.tolist()
         self.variant: list[int] = variant.tolist()
         self.priority: list[int] = priority.tolist()
+        self.is_closed_loop = bool((arrays.clients > 0).any())
         self.is_exit: list[bool] = arrays.is_exit.tolist()
         self.join_cancel: list[bool] = arrays.join_cancel.tolist()
         self.join_deadline: list[float] = arrays.join_deadline.tolist()

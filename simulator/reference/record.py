@@ -44,11 +44,18 @@ def make_log(
         state=state,
         delivered=delivered,
         used=used,
-        arrival=np.array([request.arrived for request in plan.requests], dtype=np.float64),
+        arrival=_arrivals(plan),
         completed=np.array([request.completed for request in plan.requests], dtype=np.float64),
         attempts=_columns(sorted(attempts, key=lambda row: (row[4], row[0], row[1]))),
         hops=_columns([(r, e, link, start, end) for r, e, _, link, start, end in sorted(hops)]),
     )
+
+
+def _arrivals(plan: Plan) -> FloatArray:
+    """Arrivals as drawn; in a closed loop as they came about, NaN for those never released."""
+    if not plan.is_closed_loop:
+        return plan.luck.arrival
+    return np.array([request.arrived for request in plan.requests], dtype=np.float64)
 
 
 def _columns(rows: Sequence[tuple[int, int, int, float, float]]) -> Table:
