@@ -170,8 +170,8 @@ def _facts(
         if staged
         else "",
         "memory": f"{len(sized)} tasks, up to {max(sized) / 2**30:.3g} GiB" if sized else "",
-        "several cores": f"{len(cores)} tasks (up to {max(cores):g}) recorded more than one core; "
-        "each takes one slot here"
+        "cores": f"{len(cores)} recorded with more than one (up to {max(cores):g}); every task "
+        "takes one slot here"
         if cores
         else "",
         "recorded machines": "; ".join(workflow.machines[:8])
