@@ -181,6 +181,20 @@ def test_equal_product_keeps_the_finish(engine: Engine) -> None:
     assert log.finish[0, 0] == 0.9
 
 
+def test_the_product_decides_whether_to_re_time(engine: Engine) -> None:
+    """1 s; factor 1.9 until 0.1, then the next float above it, whose rate 1.0 / factor is equal.
+
+    The product changed, so the finish is computed anew: 0.1 + (1 - rate x 0.1) / rate.
+    """
+    above = math.nextafter(1.9, 2.0)
+    rate = 1.0 / 1.9
+    assert rate == 1.0 / above
+    expected = 0.1 + (1.0 - rate * 0.1) / rate
+    assert expected != 1.0 / rate
+    log = engine(*world([1], [0], slowdowns=[(0, 0.0, 0.1, 1.9), (0, 0.1, INF, above)]))
+    assert log.finish[0, 0] == expected
+
+
 def test_interrupted_work_is_the_same_again(engine: Engine) -> None:
     """2 s x factor 1.5, slowed by 2 from 4 on: lost at 1, again from 4: 4 + 3 x 2 = 10."""
     case = world(

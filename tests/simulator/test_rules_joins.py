@@ -96,6 +96,20 @@ def test_deadline_waits_until_the_instant_is_over(engine: Engine) -> None:
     assert log.used[0].tolist() == [1, 1, 1]
 
 
+def test_deadline_takes_all_that_is_there(engine: Engine) -> None:
+    """Three inputs needed; at the deadline 2 those of 1 and 1.5 are there, and both are used."""
+    case = world(
+        [1, 1.5, 3, 1],
+        [0] * 4,
+        [(0, 3, 1), (1, 3, 1), (2, 3, 1)],
+        joins={3: {"deadline": 2.0}},
+        nodes=WIDE,
+    )
+    log = engine(*case)
+    assert log.start[0, 3] == 2.0
+    assert log.used[0].tolist() == [1, 1, 0]
+
+
 def test_delivery_caused_by_a_deadline_is_too_late(engine: Engine) -> None:
     """Joins 3 and 4 both have one input at 1, another at 9 and the deadline 2; 3 feeds 4.
 
@@ -251,6 +265,9 @@ def test_interrupted_task_counts_as_not_started(engine: Engine) -> None:
     )
     log = engine(*case)
     assert log.state[0].tolist() == [FINISHED, CANCELLED, FINISHED]
+    simulation = engine.start(*case)
+    simulation.run(3.0)
+    assert simulation.log().state[0, 1] == CANCELLED  # at 3 already, after the outage began
     assert [column.tolist() for column in log.attempts] == [[0], [1], [0], [0.0], [3.0]]
     assert np.isnan(log.start[0, 1])
 

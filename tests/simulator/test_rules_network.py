@@ -59,6 +59,12 @@ def test_order_of_the_sums_of_a_delivery(engine: Engine, network: str) -> None:
     assert engine(*case).delivered[0, 0] == (0.1 + 0.2) + 0.3 != 0.1 + (0.2 + 0.3)
 
 
+def test_order_of_the_sums_of_an_ideal_transfer(engine: Engine) -> None:
+    """t + (L + bytes / bandwidth) = 0.1 + (0.2 + 0.3) = 0.6, not (0.1 + 0.2) + 0.3."""
+    case = world([0.1, 1], [0, 1], [(0, 1, 0.3)], links=[(1.0, 0.2)])
+    assert engine(*case).delivered[0, 0] == 0.1 + (0.2 + 0.3) != (0.1 + 0.2) + 0.3
+
+
 @ALL
 def test_every_edge_is_a_message_of_its_own(engine: Engine, network: str) -> None:
     """Two edges of 2 bytes to one node, 1 byte/s, from 1 on.

@@ -49,6 +49,21 @@ def test_earliest_deadline_first(engine: Engine, discipline: str, start: list[fl
     assert np.nanmin(log.start, axis=1).tolist() == start
 
 
+def test_deadlines_count_from_the_arrival(engine: Engine) -> None:
+    """Request 1 (9 s, due at 1) runs first. Request 0 is due at 0 + 10, request 2 at 8 + 3 = 11.
+
+    So request 0 goes at 9 and request 2 at 10, although its stream allows less time.
+    """
+    streams = [
+        {"tasks": [0], "deadline": 10.0},
+        {"tasks": [1], "deadline": 3.0},
+        {"tasks": [2], "deadline": 1.0},
+    ]
+    requests = [(0.0, 0), (0.0, 2), (8.0, 1)]
+    log = engine(*world([1, 1, 9], [0] * 3, streams=streams, requests=requests, discipline="edf"))
+    assert np.nanmin(log.start, axis=1).tolist() == [9.0, 0.0, 10.0]
+
+
 @pytest.mark.parametrize("discipline", ["fifo", "priority", "edf"])
 def test_class_goes_before_everything(engine: Engine, discipline: str) -> None:
     """Request 1 has the worse priority and deadline and the higher number, but class 0."""

@@ -186,13 +186,21 @@ def test_released_request_arrives_in_the_next_round(engine: Engine) -> None:
 
 
 def test_skipped_request_releases_the_next(engine: Engine) -> None:
-    """Request 1 is all skipped already at 2; it arrives then, completes at once, releases 2."""
+    """All later requests are skipped at 2, but complete when they arrive, 1 s after each other."""
     edge = (0, 0, 1, {"lag": 1, "conditional": True})
-    case = world([2], [0], [edge], streams=CLOSED, requests=[0, 0, 0], not_taken=[(0, 0)])
+    case = world(
+        [2],
+        [0],
+        [edge],
+        streams=CLOSED,
+        requests=[0, 0, 0],
+        not_taken=[(0, 0)],
+        think=[0.0, 1.0, 1.0],
+    )
     log = engine(*case)
     assert log.state[:, 0].tolist() == [FINISHED, SKIPPED, SKIPPED]
-    assert log.arrival.tolist() == [0.0, 2.0, 2.0]
-    assert log.completed.tolist() == [2.0, 2.0, 2.0]
+    assert log.arrival.tolist() == [0.0, 3.0, 4.0]
+    assert log.completed.tolist() == [2.0, 3.0, 4.0]
 
 
 def test_closed_loop_stops_when_a_request_is_lost(engine: Engine) -> None:
