@@ -199,6 +199,12 @@ class Trace:
 
         write(self, path)
 
+    def gantt(self, path: str | Path, **options: Any) -> None:
+        """Draw nodes and links over time into a PNG, SVG or PDF; see `simulator.gantt.draw`."""
+        from simulator.gantt import draw
+
+        draw(self, path, **options)
+
     def save(self, folder: str | Path) -> None:
         """Keep the whole trace, problem included; `load` returns it bit for bit."""
         from simulator.archive import save

@@ -1,0 +1,1 @@
+"""Parts of the Gantt chart: what is drawn, where, and in which colours."""
