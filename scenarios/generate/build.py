@@ -269,7 +269,7 @@ def _graph(
             if method.related
             else dict(zip(names, table[t].tolist(), strict=True))
         )
-        tasks.append(Task(name, (Variant("default", seconds=seconds),)))
+        tasks.append(Task(name, (Variant(name, seconds=seconds),)))
     edges = [
         Edge(graph.names[a], graph.names[b], bytes=float(size))
         for (a, b), size in zip(graph.edges, sizes, strict=True)

@@ -135,7 +135,7 @@ def _tasks(value: object, nodes: Sequence[str], source: str) -> list[Task]:
             seconds[node] = as_number(duration, f"{where}.seconds[{node!r}]")
         if not seconds:
             raise InvalidScenario(f"{where}.seconds is empty, so task {name!r} fits no node")
-        tasks.append(Task(name, (Variant("default", seconds=seconds),)))
+        tasks.append(Task(name, (Variant(name, seconds=seconds),)))
     return tasks
 
 

@@ -16,12 +16,10 @@ STORAGE_LATENCY_S = 0.5e-3
 def add_storage(cluster: Cluster) -> Cluster:
     """The cluster with a ``storage`` node; a cluster that has one is returned as it is.
 
-    The new node is joined by one link out and one link in, `STORAGE_BANDWIDTH` and
-    `STORAGE_LATENCY_S` each, which all its transfers share. From there a route goes on over the
-    node's access link, where there is such a thing: the link with which all routes into the node
-    end (with which all routes out of it begin). Otherwise it goes on over a link of its own, as
-    fast as the fastest route of that node and without latency, so that nobody receives faster
-    from the store than from any other node.
+    The new node stands beside the node where data come in (labelled ``entry``, else the first):
+    it is joined to the same switch, or, where that node has no access link, to the node itself.
+    It has a link out and a link in of `STORAGE_BANDWIDTH` and `STORAGE_LATENCY_S`, which all its
+    transfers share; from there they go on as those of the neighbour do.
 
     Parameters
     ----------
@@ -40,24 +38,23 @@ def add_storage(cluster: Cluster) -> Cluster:
     routes = dict(cluster.routes)
     store = len(cluster.nodes)
 
-    def new(label: str, bandwidth: float, latency_s: float) -> int:
-        links.append(Link(_free(label, taken), bandwidth, latency_s))
-        taken.add(links[-1].name)
+    def new(label: str) -> int:
+        name = _free(label, taken)
+        links.append(Link(name, STORAGE_BANDWIDTH, STORAGE_LATENCY_S))
+        taken.add(name)
         return len(links) - 1
 
-    out = new(f"{name}-out", STORAGE_BANDWIDTH, STORAGE_LATENCY_S)
-    back = new(f"{name}-in", STORAGE_BANDWIDTH, STORAGE_LATENCY_S)
-    for n, node in enumerate(cluster.nodes):
-        for inward in (True, False):
-            access = _access_link(cluster, n, inward)
-            if access is None and store > 1:
-                label = f"{name}->{node.name}" if inward else f"{node.name}->{name}"
-                access = new(label, _fastest(cluster, n, inward), 0.0)
-            hop = () if access is None else (access,)
-            if inward:
-                routes[store, n] = (out, *hop)
-            else:
-                routes[n, store] = (*hop, back)
+    out, back = new(f"{name}-out"), new(f"{name}-in")
+    beside = _entry(cluster)
+    leave, arrive = _access(cluster, beside, 0), _access(cluster, beside, -1)
+    routes[store, beside] = (out,) if arrive is None else (out, arrive)
+    routes[beside, store] = (back,) if leave is None else (leave, back)
+    for n in range(store):
+        there, here = cluster.routes.get((beside, n)), cluster.routes.get((n, beside))
+        if there is not None:
+            routes[store, n] = (out, *(there if leave is None else there[1:]))
+        if here is not None:
+            routes[n, store] = (*(here if arrive is None else here[:-1]), back)
     return replace(
         cluster,
         nodes=(*cluster.nodes, Node(name, kind="storage")),
@@ -72,25 +69,20 @@ def star_of_cpus() -> Cluster:
     return Cluster.star("cpu-star", nodes, STORAGE_BANDWIDTH, 0.1e-3)
 
 
-def _routes_of(cluster: Cluster, n: int, inward: bool) -> list[tuple[int, ...]]:
-    end = 1 if inward else 0
-    return [tuple(route) for pair, route in sorted(cluster.routes.items()) if pair[end] == n]
+def _entry(cluster: Cluster) -> int:
+    """The node where data come in."""
+    return next((n for n, node in enumerate(cluster.nodes) if "entry" in node.labels), 0)
 
 
-def _access_link(cluster: Cluster, n: int, inward: bool) -> int | None:
-    """The link that all routes into (out of) a node share at its end, if it is not a direct one."""
-    routes = _routes_of(cluster, n, inward)
-    ends = {route[-1 if inward else 0] for route in routes}
-    direct = len(routes) == 1 and len(routes[0]) == 1
-    return ends.pop() if len(ends) == 1 and not direct else None
+def _access(cluster: Cluster, node: int, end: int) -> int | None:
+    """The link with which all routes out of a node begin (0), or all into it end (-1).
 
-
-def _fastest(cluster: Cluster, n: int, inward: bool) -> float:
-    rates = [
-        min(cluster.links[link].bandwidth for link in route)
-        for route in _routes_of(cluster, n, inward)
-    ]
-    return max(rates, default=STORAGE_BANDWIDTH)
+    None if they differ or if one of them is that link alone: it leads to a node, not to a switch.
+    """
+    routes = [route for pair, route in cluster.routes.items() if pair[end] == node]
+    found = {route[end] for route in routes}
+    shared = len(found) == 1 and all(len(route) > 1 for route in routes)
+    return found.pop() if shared else None
 
 
 def _free(label: str, taken: set[str]) -> str:

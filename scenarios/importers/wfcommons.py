@@ -124,7 +124,7 @@ def _graph(
             job.name,
             (
                 Variant(
-                    "default",
+                    job.name,
                     seconds={"cpu": job.seconds},
                     activation_bytes=job.memory_bytes or 0.0,
                 ),
@@ -137,7 +137,7 @@ def _graph(
         store = STAGE_IN
         while any(task.name == store for task in tasks):
             store += "-from-store"
-        variant = Variant("default", seconds={"storage": 0.0})
+        variant = Variant(store, seconds={"storage": 0.0})
         tasks.insert(0, Task(store, (variant,), allowed=("storage",)))
         edges = [Edge(store, name, bytes=size) for name, size in staged.items()] + edges
     return TaskGraph(tuple(tasks), tuple(edges))

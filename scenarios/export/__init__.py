@@ -1,0 +1,39 @@
+"""Writing scenarios: as a scenario file, or as a ``task-graph-instance/1``.
+
+What the target format cannot say is refused by name, never dropped in silence, as far as it
+changes what is simulated; docs/importers.md lists what is only a remark and is left out.
+"""
+
+from __future__ import annotations
+
+import json
+
+from scenarios.export.instance import to_instance
+from scenarios.export.scenario_file import to_yaml
+from scenarios.scenario import Scenario
+from simulator.errors import unknown
+
+__all__ = ["render", "to_instance", "to_yaml"]
+
+
+def render(scenario: Scenario, suffix: str = ".yaml") -> str:
+    """Text of a file for this scenario.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    suffix : {".yaml", ".yml", ".json"}
+        A scenario file, or an instance.
+
+    Raises
+    ------
+    UnknownName
+        Another suffix.
+    Unsupported
+        The format cannot express something; says what.
+    """
+    if suffix in (".yaml", ".yml"):
+        return to_yaml(scenario)
+    if suffix == ".json":
+        return json.dumps(to_instance(scenario), ensure_ascii=False, indent=1) + "\n"
+    raise unknown("file type", suffix, (".yaml", ".json"))
