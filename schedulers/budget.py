@@ -1,0 +1,168 @@
+"""The channel between a running scheduler and whoever started it: time left, answers so far."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import numpy as np
+
+from simulator.allocation import Allocation
+from simulator.arrays import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from simulator.problem import Problem
+
+Clock = Callable[[], float]
+Batch = Sequence[Allocation] | tuple[IntArray, IntArray, IntArray]
+
+
+class Point(NamedTuple):
+    """One improvement of the best-so-far curve.
+
+    Parameters
+    ----------
+    seconds : float, on the clock of the budget, since it began
+    evaluations : int, spent by then
+    objective : float
+    """
+
+    seconds: float
+    evaluations: int
+    objective: float
+
+
+class Budget:
+    """Seconds and evaluations that a scheduler may spend, and the best it has offered.
+
+    Parameters
+    ----------
+    problem : Problem
+    seconds : float or None
+        None: no limit.
+    evaluations : int or None
+        Simulated allocations; None: no limit.
+    clock : callable
+        Seconds from any origin. The default is the CPU time of the process over all threads.
+
+    Attributes
+    ----------
+    best : Allocation or None
+    best_objective : float, +inf as long as nothing valid was offered
+    curve : list of Point, strictly improving
+    evaluations : int, spent so far
+    interrupted : bool
+        Whether somebody wants the search to end now; `left` is 0 then.
+
+    Examples
+    --------
+    A search asks what is left, evaluates, and offers what it finds::
+
+        while budget.left() > 0:
+            candidate = ...
+            budget.offer(candidate)
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        seconds: float | None = None,
+        evaluations: int | None = None,
+        clock: Clock = time.process_time,
+    ) -> None:
+        self.problem = problem
+        self.seconds_limit = math.inf if seconds is None else float(seconds)
+        self.evaluations_limit = math.inf if evaluations is None else int(evaluations)
+        self.evaluations = 0
+        self.best: Allocation | None = None
+        self.best_objective = math.inf
+        self.curve: list[Point] = []
+        self.interrupted = False
+        self._clock = clock
+        self._begin = clock()
+
+    def elapsed(self) -> float:
+        """Seconds since the budget began."""
+        return self._clock() - self._begin
+
+    def seconds_left(self) -> float:
+        """Seconds that may still be spent, +inf without a limit, 0 when interrupted."""
+        return 0.0 if self.interrupted else max(self.seconds_limit - self.elapsed(), 0.0)
+
+    def evaluations_left(self) -> float:
+        """Evaluations that may still be spent, +inf without a limit, 0 when interrupted."""
+        return 0.0 if self.interrupted else max(self.evaluations_limit - self.evaluations, 0)
+
+    def left(self) -> float:
+        """Share of the budget that is left, of seconds or evaluations whichever is less, in [0, 1].
+
+        Without limits it is 1 until the search is interrupted.
+        """
+        time_share = self.seconds_left() / self.seconds_limit if self.seconds_limit else 0.0
+        if math.isinf(self.seconds_limit):
+            time_share = 1.0
+        count_share = 1.0
+        if not math.isinf(self.evaluations_limit):
+            count_share = self.evaluations_left() / max(self.evaluations_limit, 1)
+        return 0.0 if self.interrupted else min(time_share, count_share)
+
+    def evaluate(self, batch: Batch, threads: int = 1) -> FloatArray:
+        """Objective of many allocations, counted against the budget; the best one is offered.
+
+        Parameters
+        ----------
+        batch : sequence of Allocation, or (node, variant, priority) each (B, T) int64
+
+        Returns
+        -------
+        (B,) float array; +inf for allocations that break a constraint, and for those that come
+        after the budget of evaluations was spent: they are not simulated.
+        """
+        columns = cast(Any, batch) if _is_arrays(batch) else None
+        size = len(batch) if columns is None else len(columns[0])
+        count = int(min(size, self.evaluations_left()))
+        values = np.full(size, np.inf)
+        if count == 0:
+            return values
+        part: Any = batch[:count] if columns is None else tuple(x[:count] for x in columns)
+        values[:count] = self.problem.evaluate(part, threads)
+        self.evaluations += count
+        i = int(np.argmin(values))
+        if values[i] < self.best_objective:
+            if columns is None:
+                chosen = cast(Allocation, batch[i])
+            else:
+                chosen = Allocation.of(self.problem, *(x[i] for x in columns))
+            self._take(chosen, float(values[i]))
+        return values
+
+    def offer(self, allocation: Allocation, objective: float | None = None) -> bool:
+        """Hand in an allocation; the best one counts if the search is cut off.
+
+        Parameters
+        ----------
+        objective : float or None
+            Its objective where it is known. None evaluates it, which counts as one evaluation.
+
+        Returns
+        -------
+        bool : whether it is the best so far.
+        """
+        before = self.best_objective
+        if objective is None:
+            self.evaluate([allocation])
+            return self.best_objective < before
+        if not objective < before:
+            return False
+        self._take(allocation, float(objective))
+        return True
+
+    def _take(self, allocation: Allocation, objective: float) -> None:
+        self.best, self.best_objective = allocation, objective
+        self.curve.append(Point(self.elapsed(), self.evaluations, objective))
+
+
+def _is_arrays(batch: Batch) -> bool:
+    return isinstance(batch, tuple) and len(batch) == 3 and isinstance(batch[0], np.ndarray)

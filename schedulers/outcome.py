@@ -1,0 +1,83 @@
+"""What `solve` hands back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from schedulers.budget import Point
+from simulator.allocation import Allocation
+
+STATUSES = ("optimal", "feasible", "interrupted")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The answer of one scheduler to one problem.
+
+    Parameters
+    ----------
+    allocation : Allocation
+    objective : float
+        What `Problem.evaluate` says of it: the mean over the `plan` realisations.
+    objectives : mapping of metric name to float
+        The same for each term of the objective, before weighting.
+    bound : float or None
+        No allocation has a lower objective (`schedulers.bounds`); None where no bound is known.
+    status : {"optimal", "feasible", "interrupted"}
+        Optimal: the objective is within 1e-9 (relative) of the bound.
+    curve : tuple of Point
+        Best so far over seconds and evaluations, strictly improving; its last point is the answer.
+    cpu_seconds : float
+        CPU time of the process, all threads, from after imports, compilation and the lowering of
+        the problem to the scheduler's return; on another clock if `solve` was given one.
+    wall_seconds : float
+    evaluations : int
+        Allocations that the scheduler had simulated.
+    seed : int
+    spec : str
+        Builds the same scheduler again: `schedulers.make`.
+    version : int
+        Of the scheduler; it changes when its answers may.
+    semantics : int
+        Version of the rules of simulated time.
+    """
+
+    allocation: Allocation
+    objective: float
+    objectives: Mapping[str, float]
+    bound: float | None
+    status: str
+    curve: tuple[Point, ...]
+    cpu_seconds: float
+    wall_seconds: float
+    evaluations: int
+    seed: int
+    spec: str
+    version: int
+    semantics: int
+
+    @property
+    def gap(self) -> float | None:
+        """``objective / bound - 1``; None without a bound or with a bound of 0."""
+        return None if not self.bound else self.objective / self.bound - 1.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return {
+            "spec": self.spec,
+            "version": self.version,
+            "semantics": self.semantics,
+            "seed": self.seed,
+            "status": self.status,
+            "objective": self.objective,
+            "objectives": dict(self.objectives),
+            "bound": self.bound,
+            "gap": self.gap,
+            "cpu_seconds": self.cpu_seconds,
+            "wall_seconds": self.wall_seconds,
+            "evaluations": self.evaluations,
+            "curve": [list(point) for point in self.curve],
+            "allocation": self.allocation.to_dict(),
+        }
