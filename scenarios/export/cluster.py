@@ -27,6 +27,10 @@ _KEYS = {
 """Fields of a node whose key in the file has another name."""
 
 
+End = tuple[str, str, bool]
+"""(from, to, whether both directions share the link)."""
+
+
 @dataclass(frozen=True)
 class WrittenCluster:
     """A cluster in the format, and what its parts are called there.
@@ -57,7 +61,13 @@ def write_cluster(cluster: Cluster, taken: frozenset[str]) -> WrittenCluster:
         A device of one's own, parallel links, or routes that are not shortest paths.
     """
     names = rename((n.name for n in cluster.nodes), taken, digits=False)
-    ends = _ends(cluster, names)
+    try:
+        return _write(cluster, names, _ends(cluster, names, by_name=True))
+    except Unsupported:  # names of links may mislead: ask the routes alone
+        return _write(cluster, names, _ends(cluster, names, by_name=False))
+
+
+def _write(cluster: Cluster, names: Mapping[str, str], ends: list[End]) -> WrittenCluster:
     keys = [f"{a} {'--' if half else '->'} {b}" for a, b, half in ends]
     counts = Counter(keys)
     twice = next((key for key in keys if counts[key] > 1), None)
@@ -73,8 +83,11 @@ def write_cluster(cluster: Cluster, taken: frozenset[str]) -> WrittenCluster:
         data["switches"] = Row(switches)
     if len(cluster.nodes) > 1:
         data["links"] = _paired(cluster.links, keys)
-    _verify(cluster, data, names)
-    links = {link.name: key.replace(" ", "") for link, key in zip(cluster.links, keys, strict=True)}
+    _verify(cluster, data)
+    links = {
+        link.name: f"{a}{'--' if half else '->'}{b}"
+        for link, (a, b, half) in zip(cluster.links, ends, strict=True)
+    }
     return WrittenCluster(data, names, links)
 
 
@@ -137,13 +150,10 @@ def _paired(links: tuple[Link, ...], keys: list[str]) -> dict[str, Line]:
     return out
 
 
-End = tuple[str, str, bool]
-"""(from, to, whether both directions share the link)."""
-
-
-def _ends(cluster: Cluster, names: Mapping[str, str]) -> list[End]:
+def _ends(cluster: Cluster, names: Mapping[str, str], by_name: bool) -> list[End]:
     """The ends of every link: from its name where that says so, else from the routes."""
-    known = [_by_name(link.name) for link in cluster.links]
+    nodes = {node.name for node in cluster.nodes}
+    known = [_by_name(link.name, nodes) if by_name else None for link in cluster.links]
     parent: dict[Any, Any] = {}
 
     def find(x: Any) -> Any:
@@ -173,10 +183,18 @@ def _ends(cluster: Cluster, names: Mapping[str, str]) -> list[End]:
     ]
 
 
-def _by_name(name: str) -> End | None:
-    """Ends that a name such as ``a->switch`` or ``a--b`` gives away."""
-    match = re.fullmatch(r"(.+?)(->|--)(.+)", name)
-    return None if match is None else (match[1], match[3], match[2] == "--")
+def _by_name(name: str, nodes: set[str]) -> End | None:
+    """Ends that a name such as ``a->switch`` or ``a--b`` gives away; None where it is unclear."""
+    splits = [
+        (name[: m.start()], name[m.end() :], m[0] == "--")
+        for m in re.finditer("->|--", name)
+        if m.start() > 0 and m.end() < len(name)
+    ]
+    for wanted in (2, 1):
+        fitting = [s for s in splits if (s[0] in nodes) + (s[1] in nodes) == wanted]
+        if fitting:
+            return fitting[0] if len(fitting) == 1 else None
+    return splits[0] if len(splits) == 1 else None
 
 
 def _labels(cluster: Cluster, known: list[End | None], find: Any, names: Mapping[str, str]) -> Any:
@@ -197,17 +215,15 @@ def _labels(cluster: Cluster, known: list[End | None], find: Any, names: Mapping
     for i in range(len(known)):
         for port in (find((i, 0)), find((i, 1))):
             if port not in labels:
-                label = next(
-                    x
-                    for x in ("switch", *(f"switch-{k}" for k in range(2, 10**6)))
-                    if x not in taken
-                )
+                label, i = "switch", 2
+                while label in taken:
+                    label, i = f"switch-{i}", i + 1
                 labels[port] = label
                 taken.add(label)
     return labels
 
 
-def _verify(cluster: Cluster, data: dict[str, Any], names: Mapping[str, str]) -> None:
+def _verify(cluster: Cluster, data: dict[str, Any]) -> None:
     """Read back what was written: nodes, links and routes must be the same by number."""
     try:
         again = build_cluster(ClusterSpec.model_validate(data), cluster.name)
