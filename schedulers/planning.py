@@ -14,7 +14,7 @@ import numpy as np
 
 from schedulers.admissible import Rules, rules_of
 from schedulers.feasible import Keeper
-from schedulers.timeline import Lanes, Plan
+from schedulers.timeline import Lanes, Plan, replayed
 from schedulers.view import view_of
 from simulator.arrays import BoolArray, FloatArray, IntArray
 from simulator.rules import resident_bytes
@@ -88,7 +88,7 @@ def run_planner(
         tight = rules._replace(memory=rules.memory * (1.0 - 1e-12))
         state = _attempt(problem, tight, True, begin, core)
     assert state is not None, "a guarded planner found no place although a witness was known"
-    return Plan(state.node, state.variant, state.start, state.finish)
+    return replayed(view_of(problem), state.node, state.variant, state.start, state.finish)
 
 
 def _attempt(

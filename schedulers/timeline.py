@@ -8,20 +8,22 @@ Two ways to find a place on a node, both by exact comparison and without any eps
   the first gap by bisection; c slots keep a profile of how many are in use, since a place on a node
   of interchangeable slots is a time at which fewer than c are, whichever slot that will be.
 
-Either way the task starts at its inputs' arrival or at the finish of another one, which is what
-makes a strict replay of (start, finish, topological index) give the planned times bit for bit.
+Either way the task starts at its inputs' arrival or at the finish of another one. Therefore a
+strict replay of the ranks by (start, finish, topological index) gives the planned times bit for
+bit, save in two cases where it can be earlier: among tasks that start and finish together the ranks
+may differ from the order of placing, and sends are known only afterwards. `replayed` covers both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from schedulers.compiled import helper
-from schedulers.view import View
+from schedulers.compiled import entry, helper, routine
+from schedulers.view import View, inputs_ready
+from simulator import costs
 from simulator.allocation import Allocation, Placement
 from simulator.arrays import FloatArray, IntArray
 
@@ -36,44 +38,39 @@ class Plan:
     Parameters
     ----------
     node, variant : (T,) int arrays
+    priority : (T,) int array
+        Rank of every task in (planned start, planned finish, topological index).
     start, finish : (T,) float arrays, seconds
-    note : mapping
-        Free remarks that go into the allocation.
+        When a strict run of these ranks under `ideal` starts and finishes every task.
     """
 
     node: IntArray
     variant: IntArray
+    priority: IntArray
     start: FloatArray
     finish: FloatArray
-    note: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def makespan(self) -> float:
         """Last finish, seconds."""
         return float(self.finish.max())
 
-    def priority(self, problem: Problem) -> IntArray:
-        """(T,) rank of every task in (planned start, planned finish, topological index)."""
-        position = np.empty(len(self.node), dtype=np.int64)
-        position[problem.topological] = np.arange(len(self.node))
-        rank = np.empty(len(self.node), dtype=np.int64)
-        rank[np.lexsort((position, self.finish, self.start))] = np.arange(len(self.node))
-        return rank
-
     def allocation(self, problem: Problem) -> Allocation:
         """The plan as plain data: nodes, variants and ranks, never times."""
-        names, rows = problem.variant_names, []
-        nodes, fill = problem.node_names, Placement.__new__
-        columns = (self.node.tolist(), self.variant.tolist(), self.priority(problem).tolist())
-        for t, (n, v, rank) in enumerate(zip(*columns, strict=True)):
-            # Writing the fields of thousands of frozen records one by one costs more than planning.
-            row = fill(Placement)
-            row.__dict__.update(
-                task=problem.task_names[t], node=nodes[n], variant=names[t][v], priority=rank,
-                share=1.0,
-            )  # fmt: skip
+        variants, nodes = problem.variant_names, problem.node_names
+        columns = (self.node.tolist(), self.variant.tolist(), self.priority.tolist())
+        rows, blank = [], Placement.__new__
+        for name, of, n, v, rank in zip(problem.task_names, variants, *columns, strict=True):
+            # The constructor of a frozen record costs more than planning the task.
+            row = blank(Placement)
+            fields = row.__dict__
+            fields["task"] = name
+            fields["node"] = nodes[n]
+            fields["variant"] = of[v]
+            fields["priority"] = rank
+            fields["share"] = 1.0
             rows.append(row)
-        return Allocation(tuple(rows), dict(self.note))
+        return Allocation(tuple(rows))
 
 
 class Lanes(NamedTuple):
@@ -141,9 +138,17 @@ def append(lanes: Lanes, slots: IntArray, n: int, start: float, finish: float) -
 @helper
 def gap_start(lanes: Lanes, n: int, ready: float, hold: float) -> float:
     """Earliest start in a gap of the only slot of a node."""
-    low, high = 0, lanes.booked[n]
+    # The first booking whose start leaves room for a task that starts when ready: mostly near the
+    # end, hence looked for backwards in growing strides, then by bisection.
+    high = lanes.booked[n]
     earliest = ready + hold
-    while low < high:  # first booking whose start leaves room for a task that starts when ready
+    low, stride = high - 1, 1
+    while low >= 0 and lanes.start[n, low] >= earliest:
+        high = low
+        low -= stride
+        stride <<= 1
+    low = max(low + 1, 0)
+    while low < high:
         middle = (low + high) >> 1
         if lanes.start[n, middle] < earliest:
             low = middle + 1
@@ -247,3 +252,60 @@ def book(
             fill_gap(lanes, n, start, finish)
         else:
             fill_profile(lanes, n, start, finish)
+
+
+send_seconds = routine(costs.send_seconds)
+hold_seconds = routine(costs.hold_seconds)
+
+
+@helper
+def exact_hold(view: View, t: int, node: IntArray, variant: int) -> float:
+    """Seconds for which a task holds its slot when the nodes of its consumers are known."""
+    n = node[t]
+    sending = 0.0
+    if view.sends:
+        for i in range(view.out_ptr[t], view.out_ptr[t + 1]):
+            if node[view.out_dst[i]] != n:
+                size = view.size[view.out_edge[i], variant]
+                sending += send_seconds(view.send_s[n], view.send_s_per_byte[n], size)
+    return hold_seconds(0.0, view.bare[t, variant, n], sending) / view.rate[n]
+
+
+@entry
+def _replay(
+    view: View,
+    lanes: Lanes,
+    order: IntArray,
+    node: IntArray,
+    variant: IntArray,
+    start: FloatArray,
+    finish: FloatArray,
+    ready: FloatArray,
+) -> None:
+    """Starts and finishes of a strict run, every node taking its tasks in the given order."""
+    for k in range(order.shape[0]):
+        t = order[k]
+        inputs_ready(view, t, node, variant, finish, ready)
+        start[t] = append_start(lanes, view.slots, node[t], ready[node[t]])
+        finish[t] = start[t] + exact_hold(view, t, node, variant[t])
+        append(lanes, view.slots, node[t], start[t], finish[t])
+
+
+def replayed(
+    view: View, node: IntArray, variant: IntArray, start: FloatArray, finish: FloatArray
+) -> Plan:
+    """Rank the tasks by their planned times, and take the times of a strict run of these ranks.
+
+    Parameters
+    ----------
+    node, variant : (T,) int arrays
+    start, finish : (T,) float arrays, planned seconds; no task starts before its inputs' producers
+        have finished
+    """
+    order = np.lexsort((view.position, finish, start))
+    priority = np.empty_like(order)
+    priority[order] = np.arange(len(order))
+    times = np.empty((2, len(order)))
+    lanes = new_lanes(view, insertion=False)
+    _replay(view, lanes, order, node, variant, times[0], times[1], np.empty(view.n_nodes))
+    return Plan(node, variant, priority, times[0], times[1])

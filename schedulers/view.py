@@ -7,9 +7,10 @@ taken, edges with lag order nothing within one request, and all streams start at
 
 The hold of a task on a node is (dispatch + work) + S. S, the time to hand messages to the network,
 depends on where the consumers will be placed, which is unknown while planning: each message counts
-in proportion to the share of its consumer's admissible nodes that are elsewhere. Without send
-overheads S is 0 and planned times are exact. Where co-run factors apply, a node with c slots counts
-as c processors of the speed that each has when all are busy.
+in proportion to the share of its consumer's admissible nodes that are elsewhere. Once everything
+has its place, the plan is replayed with the sends that there are. Where co-run factors apply, a
+node with c slots counts as c processors of the speed that each has when all are busy; this alone
+makes planned times differ from those of a strict run under `ideal`.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class View(NamedTuple):
     Parameters
     ----------
     hold : (T, V, N) float array, seconds, +inf where the variant may not run
+    bare : (T, V, N) float array, dispatch + work, without sending and co-running
     fastest : (T, N) float array, least hold over the variants, +inf where none may run
     size : (E, V) float array, nominal bytes by variant of the producer
     mean_size : (E,) float array, bytes averaged over the variants that may run at all
@@ -52,6 +54,9 @@ class View(NamedTuple):
     mean_latency, mean_inverse : float
         Latency and wake, and 1/bandwidth, averaged over ordered pairs of different nodes.
     slots : (N,) int array
+    rate : (N,) float array, progress of each task while all slots are busy
+    sends : bool, whether sending costs anything
+    send_s, send_s_per_byte : (N,) float arrays
     in_ptr, in_edge, in_src : edges of lag 0 entering each task, in edge order
     out_ptr, out_edge, out_dst : edges of lag 0 leaving each task, in edge order
     topological, position : (T,) int arrays, the topological order and its inverse
@@ -60,6 +65,7 @@ class View(NamedTuple):
     """
 
     hold: FloatArray
+    bare: FloatArray
     fastest: FloatArray
     size: FloatArray
     mean_size: FloatArray
@@ -69,6 +75,10 @@ class View(NamedTuple):
     mean_latency: float
     mean_inverse: float
     slots: IntArray
+    rate: FloatArray
+    sends: bool
+    send_s: FloatArray
+    send_s_per_byte: FloatArray
     in_ptr: IntArray
     in_edge: IntArray
     in_src: IntArray
@@ -104,7 +114,9 @@ def view_of(problem: Problem) -> View:
 
 def _build(problem: Problem) -> View:
     arrays = problem.arrays
-    hold = _holds(problem)
+    bare = np.where(arrays.allowed, arrays.dispatch_s + problem.seconds, np.inf)
+    rate = _rates(arrays)
+    hold = (bare + _sends(problem)) / rate
     size = np.array(problem.bytes)
     now = np.flatnonzero(arrays.edge_lag == 0)
     in_ptr, in_edge = _csr(now, arrays.edge_dst[now], arrays.n_tasks)
@@ -117,6 +129,7 @@ def _build(problem: Problem) -> View:
     position[topological] = np.arange(len(topological))
     return View(
         hold=hold,
+        bare=bare,
         fastest=np.ascontiguousarray(hold.min(axis=1)),
         size=size,
         mean_size=_mean_sizes(arrays, size),
@@ -126,6 +139,10 @@ def _build(problem: Problem) -> View:
         mean_latency=float(woken[apart].mean()) if apart.any() else 0.0,
         mean_inverse=float((1.0 / bandwidth[apart]).mean()) if apart.any() else 0.0,
         slots=np.array(arrays.slots),
+        rate=rate,
+        sends=bool(arrays.send_s.any() or arrays.send_s_per_byte.any()),
+        send_s=np.array(arrays.send_s),
+        send_s_per_byte=np.array(arrays.send_s_per_byte),
         in_ptr=in_ptr,
         in_edge=in_edge,
         in_src=np.array(arrays.edge_src[in_edge]),
@@ -153,16 +170,12 @@ def _csr(edges: IntArray, key: IntArray, n: int) -> tuple[IntArray, IntArray]:
     return np.cumsum(ptr), edges[np.argsort(key, kind="stable")]
 
 
-def _holds(problem: Problem) -> FloatArray:
-    """(T, V, N) seconds for which a task holds its slot; +inf where it may not run."""
-    arrays = problem.arrays
-    hold = (arrays.dispatch_s + problem.seconds) + _sends(problem)
-    full: FloatArray = np.array(
-        [arrays.corun[n, c - 1] if c <= arrays.corun.shape[1] else 1.0
-         for n, c in enumerate(arrays.slots)]
-    )  # fmt: skip
-    hold = np.where(full == 1.0, hold, hold / (1.0 / full))
-    return np.where(arrays.allowed, hold, np.inf)
+def _rates(arrays: Arrays) -> FloatArray:
+    """(N,) rate at which a hold progresses with all slots of its node in use."""
+    width = arrays.corun.shape[1]
+    return np.array(
+        [1.0 / arrays.corun[n, c - 1] if c <= width else 1.0 for n, c in enumerate(arrays.slots)]
+    )
 
 
 def _sends(problem: Problem) -> FloatArray:
