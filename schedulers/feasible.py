@@ -171,18 +171,21 @@ def _sentence(problem: Problem, order: IntArray, placed: int, proved: bool) -> s
         )
         if there
     ]
-    start = (
-        "no allocation keeps"
-        if proved
-        else f"no allocation was found, in {STEPS} steps of search, that keeps"
-    )
-    stuck = problem.task_names[int(order[placed])]
+    before, stuck = order[:placed], problem.task_names[int(order[placed])]
+    rules = f"the {' and the '.join(kinds)} of {problem.name!r}"
+    if not proved:
+        return (
+            f"no allocation was found, in {STEPS} steps of search, that keeps {rules}: "
+            f"it came no further than to task {stuck!r}, the {placed + 1}. of {problem.n_tasks}"
+        )
+    if placed == 0:
+        return f"no allocation keeps {rules}: task {stuck!r} fits on no node"
     return (
-        f"{start} the {' and the '.join(kinds)} of {problem.name!r}: "
-        f"at most {placed} of its {problem.n_tasks} tasks could be placed together, "
-        f"and then task {stuck!r} fits on no node"
+        f"no allocation keeps {rules}: however {_names(problem, before)} are placed, "
+        f"task {stuck!r} fits on no node"
     )
 
 
 def _names(problem: Problem, tasks: IntArray) -> str:
-    return "tasks " + ", ".join(repr(problem.task_names[t]) for t in tasks)
+    shown = ", ".join(repr(problem.task_names[t]) for t in tasks[:8])
+    return f"tasks {shown}" + (f" and {len(tasks) - 8} more" if len(tasks) > 8 else "")
