@@ -44,8 +44,10 @@ def rename(
     for name in wanted:
         new = name
         if not fits(name):
-            base = re.sub(r"[\x00-\x1f\x7f]", " ", name).replace("->", ">").strip()
-            base = re.sub(r"-{2,}", "-", base)[: NAME_LENGTH - 10].strip() or "unnamed"
+            base = re.sub(r"[\x00-\x1f\x7f]", " ", name).strip()
+            while _FORBIDDEN.search(base):  # each round leaves fewer characters
+                base = re.sub("->|--", "-", base)
+            base = base[: NAME_LENGTH - 10].strip() or "unnamed"
             if not digits and base.isdigit():
                 base = f"node-{base}"
             new, i = base, 2

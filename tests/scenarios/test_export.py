@@ -224,7 +224,7 @@ def test_awkward_names_become_legal_ones(name: str) -> None:
 
 
 @settings(max_examples=200)
-@given(st.lists(st.text(max_size=130), unique=True, max_size=8))
+@given(st.lists(st.text(max_size=130) | st.text("a->", max_size=9), unique=True, max_size=8))
 def test_renaming_is_one_to_one_and_legal(given_names: list[str]) -> None:
     for digits in (True, False):
         out = rename(given_names, frozenset({"any"}), digits)
