@@ -1,0 +1,62 @@
+"""How the passes are compiled, and a disk cache that notices every change of their sources."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+
+from numba import njit
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+Index: TypeAlias = Any
+"""An index or a count inside compiled code: an unsigned integer of any width, typed by numba."""
+
+# No fused multiply-add, no reordering: LLVM does either only under fastmath, which stays off.
+# Without reference counting (`_nrt`) nothing can be allocated, and tuples of arrays cost nothing to
+# pass around; counting them would take longer than the simulation.
+OPTIONS: dict[str, Any] = {
+    "error_model": "numpy",
+    "fastmath": False,
+    "nogil": True,
+    "_nrt": False,
+}
+
+
+@cache
+def sources_digest() -> str:
+    """Short digest of all sources that are compiled here.
+
+    numba's own check looks at the file of the compiled function only, and would go on using old
+    machine code after a change of a helper in another file.
+    """
+    here = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in [*sorted(here.glob("*.py")), here.parent / "costs.py"]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def entry(function: F) -> F:
+    """Compile a function that Python calls: cached on disk, without the GIL."""
+    function.__qualname__ = f"{function.__qualname__}_{sources_digest()}"
+    compiled: F = njit(cache=True, **OPTIONS)(function)
+    return compiled
+
+
+def helper(function: F) -> F:
+    """Compile a function that compiled code calls; it disappears into its callers."""
+    compiled: F = njit(inline="always", **OPTIONS)(function)
+    return compiled
+
+
+def part(function: F) -> F:
+    """Compile a function that compiled code calls now and then; it stays a function.
+
+    Inlining what is rarely needed would only make compilation longer.
+    """
+    compiled: F = njit(**OPTIONS)(function)
+    return compiled
