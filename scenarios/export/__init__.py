@@ -11,7 +11,7 @@ import json
 from scenarios.export.instance import to_instance
 from scenarios.export.scenario_file import to_yaml
 from scenarios.scenario import Scenario
-from simulator.errors import unknown
+from simulator.errors import Unsupported, unknown
 
 __all__ = ["render", "to_instance", "to_yaml"]
 
@@ -35,5 +35,9 @@ def render(scenario: Scenario, suffix: str = ".yaml") -> str:
     if suffix in (".yaml", ".yml"):
         return to_yaml(scenario)
     if suffix == ".json":
-        return json.dumps(to_instance(scenario), ensure_ascii=False, indent=1) + "\n"
+        try:
+            data = to_instance(scenario)
+        except Unsupported as error:
+            raise Unsupported(f"{error}; a .yaml file can hold it") from None
+        return json.dumps(data, ensure_ascii=False, indent=1) + "\n"
     raise unknown("file type", suffix, (".yaml", ".json"))

@@ -20,7 +20,7 @@ def layered(
     edges: int | None = None,
     jump: int | None = None,
 ) -> Structure:
-    """Random layers; every task but those of the first layer has a parent in the layer before.
+    """Random layers and random edges; every later task has a parent in the layer before.
 
     After the random graphs of HEFT's paper [1]_: `layers` (sqrt(tasks)) of random width, and
     edges drawn without replacement from all pairs at most `jump` (1) layers apart until there

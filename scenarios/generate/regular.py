@@ -23,9 +23,10 @@ def either(tasks: int | None, what: str, *sizes: object) -> bool:
 
 
 def chains(tasks: int, luck: Luck, chains: int | None = None) -> Structure:
-    """`chains` independent chains whose lengths differ by at most 1 (default: sqrt(tasks)).
+    """Independent chains of nearly equal length.
 
-    T - k edges.
+    There are `chains` of them (default: sqrt(tasks)); lengths differ by at most 1. k chains of T
+    tasks have T - k edges.
     """
     k = whole(chains, "chains", 1, tasks) if chains is not None else max(1, math.isqrt(tasks))
     names: list[str] = []
@@ -38,9 +39,9 @@ def chains(tasks: int, luck: Luck, chains: int | None = None) -> Structure:
 
 
 def fork_join(tasks: int, luck: Luck, stages: int | None = None) -> Structure:
-    """`stages` times a fork into parallel tasks and a join, which is the next fork.
+    """A fork into parallel tasks and a join, which is the next fork, several times over.
 
-    With s stages there are s + 1 forks and joins; the remaining tasks are spread evenly over the
+    With s `stages` there are s + 1 forks and joins; the remaining tasks are spread evenly over the
     stages (default: as many stages as are about as wide as long, at least 1). Two edges for each
     parallel task.
     """
@@ -99,10 +100,11 @@ def in_tree(
 def stencil(
     tasks: int | None, luck: Luck, width: int | None = None, steps: int | None = None
 ) -> Structure:
-    """`width` cells over `steps` time steps; a cell needs itself and its neighbours one step ago.
+    """A row of cells over time steps; a cell needs itself and its neighbours one step ago.
 
-    Given `tasks`, the missing size is the largest that fits (default: about square). A grid of w
-    cells and s steps has w s tasks and (s - 1)(3 w - 2) edges.
+    `width` cells, `steps` steps. Given `tasks`, the missing size is the largest that fits
+    (default: about square). A grid of w cells and s steps has w s tasks and (s - 1)(3 w - 2)
+    edges.
     """
     if either(tasks, "width and steps", width, steps):
         w, s = whole(width, "width", 1), whole(steps, "steps", 1)
@@ -126,10 +128,11 @@ def stencil(
 
 
 def fft(tasks: int | None, luck: Luck, points: int | None = None) -> Structure:
-    """The fast Fourier transform of `points` = 2^k points.
+    """The fast Fourier transform: recursive calls, then rows of butterflies.
 
-    2 m - 1 recursive calls form an out-tree; its m leaves feed log2 m rows of m butterflies, each
-    with two inputs: T = 2 m - 1 + m log2 m tasks and 2 m - 2 + 2 m log2 m edges.
+    With m = 2^k `points`, 2 m - 1 recursive calls form an out-tree; its m leaves feed log2 m rows
+    of m butterflies, each with two inputs: T = 2 m - 1 + m log2 m tasks and
+    2 m - 2 + 2 m log2 m edges.
     """
     if either(tasks, "points", points):
         m = whole(points, "points", 2, 2**15)
@@ -159,11 +162,11 @@ def _fft_tasks(m: int) -> int:
 
 
 def gauss(tasks: int | None, luck: Luck, matrix: int | None = None) -> Structure:
-    """Gaussian elimination of a `matrix` x `matrix` system, column by column.
+    """Gaussian elimination of a square system, column by column.
 
-    Step k has a pivot task and an update for each column j > k, which needs the pivot and the
-    update of its column in step k - 1; the pivot needs that of its own. (m^2 + m - 2) / 2 tasks
-    and m (m - 1) - 1 edges.
+    The size is m = `matrix`. Step k has a pivot task and an update for each column j > k, which
+    needs the pivot and the update of its column in step k - 1; the pivot needs that of its own.
+    (m^2 + m - 2) / 2 tasks and m (m - 1) - 1 edges.
     """
     if either(tasks, "matrix", matrix):
         m = whole(matrix, "matrix", 2, math.isqrt(2 * MOST_TASKS))

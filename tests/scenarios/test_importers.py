@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -478,3 +480,10 @@ def test_the_breaking_breaks():
         except (AlloclabError, AssertionError):
             refused += 1
     assert 60 < refused < 190
+
+
+def test_the_page_on_importers_is_right():
+    page = (Path(__file__).parents[2] / "docs" / "importers.md").read_text(encoding="utf-8")
+    blocks = dict(re.findall(r"```(python|json)\n(.*?)```", page, re.DOTALL))
+    assert load(json.loads(blocks["json"])).problem().n_tasks == 2
+    exec(compile(blocks["python"], "importers.md", "exec"), {})
