@@ -5,10 +5,12 @@ on any admissible node, dispatch included (under the smallest co-run factor and 
 slow-downs below 1 of that node, so that helpful factors cannot break the bound), no transfers, no
 sending, no waiting. Only what a request cannot complete without is counted:
 
-* Branches are known in a realisation: edges not taken and tasks skipped because of them count
-  nothing. A task whose skipping depends on other requests (lag) counts nothing either.
-* A join that needs k of n inputs waits for the k-th earliest of its live inputs at best, or with a
-  deadline d for the first input or the arrival + d, whichever is later, if that is earlier.
+* Branches are known in a realisation: tasks skipped because of edges not taken count nothing, save
+  that a branch is decided when its producer finishes. A task whose skipping depends on other
+  requests (lag) counts nothing either.
+* A join that needs k of n inputs waits for the k-th earliest of its live inputs at best; if fewer
+  are live, for all of them and until the others are known to be dead; with a deadline d for the
+  first input or the arrival + d, whichever is later, if that is earlier.
 * Inputs with lag are taken to be there from the beginning.
 
 Critical path. Propagating these earliest finishes in topological order gives for every request an
@@ -17,7 +19,7 @@ finish it no earlier than start + hold, and floating-point addition is monotone,
 not break the argument.
 
 Area. A task is mandatory if its request cannot complete without it: exits that are not skipped,
-and backwards the live inputs of mandatory joins that need all of them. Of a mandatory quorum the
+and backwards the inputs of mandatory joins that need all of them. Of a mandatory quorum the
 cheapest producers that could make it up are counted, each for one quorum only. For any set of
 nodes U, the mandatory tasks that may only run inside U must be done on the slots of U; those of
 requests arriving after some time cannot begin before it. U runs over the sets of nodes that some

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from schedulers.cheapest import least_cost
 from schedulers.compiled import entry, helper
 from simulator.arrays import BoolArray, FloatArray, IntArray
 
@@ -79,76 +80,28 @@ class Necessity:
         return least_cost(self.problem, self.luck, price)
 
 
-@entry
-def _fill_least(
-    work: FloatArray,
-    dispatch: FloatArray,
-    quickest: FloatArray,
-    price: FloatArray,
-    factor: FloatArray,
-    out: FloatArray,
-) -> None:
-    """``out[r, t] = min over (v, n) of (dispatch + work x factor) x quickest x price``."""
-    for r in range(out.shape[0]):
-        for t in range(out.shape[1]):
-            scale = 1.0 if factor.shape[0] == 0 else factor[r, t]
-            best = np.inf
-            for v in range(work.shape[1]):
-                for n in range(work.shape[2]):
-                    value = (dispatch[n] + work[t, v, n] * scale) * quickest[n] * price[n]
-                    if value < best:  # NaN, where the variant may not run, is not
-                        best = value
-            out[r, t] = best
-
-
-def least_cost(problem: Problem, luck: Realisation, price: FloatArray) -> FloatArray:
-    """(R, T) least of hold x price over all admissible variants and nodes."""
-    arrays = problem.arrays
-    rows = len(luck.arrival) if luck.task_factor.size else 1
-    out = np.empty((rows, arrays.n_tasks))
-    _fill_least(
-        arrays.seconds, arrays.dispatch_s, _quickest(problem, luck), np.array(price),
-        luck.task_factor, out,
-    )  # fmt: skip
-    return np.broadcast_to(out, (len(luck.arrival), arrays.n_tasks))
-
-
-def _quickest(problem: Problem, luck: Realisation) -> FloatArray:
-    """(N,) smallest factor by which co-running and slow-downs may stretch work on a node."""
-    arrays = problem.arrays
-    out = np.ones(arrays.n_nodes)
-    for n, c in enumerate(arrays.slots):
-        known = arrays.corun[n, :c]
-        out[n] = min(float(known.min()), 1.0 if c > len(known) else np.inf)
-    for n, factor in zip(luck.slow_node, luck.slow_factor, strict=True):
-        out[n] *= min(float(factor), 1.0)
-    return out
-
-
 @helper
 def _count_inputs(
-    graph: Graph, r: int, t: int, fate: NDArray[np.int8], chosen: IntArray
+    graph: Graph, r: int, t: int, fate: NDArray[np.int8], live_src: IntArray, dead_src: IntArray
 ) -> tuple[int, int, int]:
-    """(live, unsure, all) inputs of a task; `chosen` receives the producers of the live ones."""
-    live, unsure, total = 0, 0, 0
+    """(live, dead, unsure) inputs of a task; the arrays receive the producers of the first two."""
+    live, dead, unsure = 0, 0, 0
     for i in range(graph.in_ptr[t], graph.in_ptr[t + 1]):
         e = graph.in_edge[i]
         if graph.edge_lag[e] > 0:
-            if graph.number[r] >= graph.edge_lag[e]:
-                unsure += 1
-                total += 1
+            unsure += graph.number[r] >= graph.edge_lag[e]
             continue
-        total += 1
         src = graph.edge_src[e]
         dropped = graph.conditional[e] and graph.taken.shape[0] > 0 and not graph.taken[r, e]
         if dropped or fate[src] == SKIPPED:
-            continue
-        if fate[src] == UNSURE:
+            dead_src[dead] = src
+            dead += 1
+        elif fate[src] == UNSURE:
             unsure += 1
         else:
-            chosen[live] = src
+            live_src[live] = src
             live += 1
-    return live, unsure, total
+    return live, dead, unsure
 
 
 @helper
@@ -165,15 +118,17 @@ def _smallest(values: FloatArray, count: int, k: int) -> float:
 
 
 @helper
-def _awaited(graph: Graph, t: int, live: int, unsure: int, total: int) -> int:
-    """How many of the live inputs a join waits for at least, its deadline apart."""
-    need = graph.need[t] if graph.need[t] > 0 else total
-    return max(min(need, live + unsure) - unsure, 0)
+def _awaited(graph: Graph, t: int, live: int, dead: int, unsure: int) -> int:
+    """How many of the live inputs a join waits for at least, its deadline apart.
+
+    -1: all of them, and until all dead ones are known to be dead.
+    """
+    need = graph.need[t] if graph.need[t] > 0 else live + dead + unsure
+    return -1 if need > live + unsure else max(need - unsure, 0)
 
 
 @helper
 def _quorum_work(
-    t: int,
     live: int,
     awaited: int,
     chosen: IntArray,
@@ -223,6 +178,36 @@ def _quorum_work(
     return total
 
 
+@helper
+def _inputs_there(
+    graph: Graph,
+    t: int,
+    arrival: float,
+    counts: tuple[int, int, int],
+    finish: FloatArray,
+    live_src: IntArray,
+    dead_src: IntArray,
+    scratch: FloatArray,
+) -> float:
+    """When a task could be ready, or known to be skipped, at best."""
+    live, dead, unsure = counts
+    awaited = _awaited(graph, t, live, dead, unsure)
+    for i in range(live):
+        scratch[i] = finish[live_src[i]]
+    last = arrival
+    if awaited > 0:
+        last = _smallest(scratch, live, awaited)
+    elif awaited < 0:
+        for i in range(live):
+            last = max(last, scratch[i])
+        for i in range(dead):
+            last = max(last, finish[dead_src[i]])
+    if live > 0 and graph.deadline[t] < np.inf:
+        first = _smallest(scratch, live, 1) if unsure == 0 else arrival
+        last = min(last, max(arrival + graph.deadline[t], first))
+    return max(last, arrival)
+
+
 @entry
 def _fill_needs(
     graph: Graph,
@@ -234,57 +219,60 @@ def _fill_needs(
     fate: NDArray[np.int8],
     finish: FloatArray,
     claimed: BoolArray,
-    chosen: IntArray,
-    times: IntArray,
+    integers: tuple[IntArray, IntArray, IntArray],
     scratch: FloatArray,
 ) -> None:
     """Earliest completions, mandatory tasks and the work of quorums, request by request."""
     n_tasks = graph.topological.shape[0]
+    live_src, dead_src, times = integers
     for r in range(arrival.shape[0]):
         complete[r] = arrival[r]
         for k in range(n_tasks):
             t = graph.topological[k]
             if graph.task_stream[t] != graph.stream[r]:
                 continue
-            live, unsure, total = _count_inputs(graph, r, t, fate, chosen)
+            counts = _count_inputs(graph, r, t, fate, live_src, dead_src)
+            live, dead, unsure = counts
             fate[t] = RUNS
-            if total > 0 and live == 0:
+            if live == 0 and dead + unsure > 0:
                 fate[t] = UNSURE if unsure > 0 else SKIPPED
-                continue
-            start = arrival[r]
-            awaited = _awaited(graph, t, live, unsure, total)
-            if awaited > 0:
-                for i in range(live):
-                    scratch[i] = finish[chosen[i]]
-                last = _smallest(scratch, live, awaited)
-                if graph.deadline[t] < np.inf:
-                    first = scratch[0] if unsure == 0 else start
-                    last = min(last, max(arrival[r] + graph.deadline[t], first))
-                start = max(start, last)
-            finish[t] = start + seconds[r, t]
+                if unsure > 0:
+                    finish[t] = arrival[r]
+                    continue
+            there = _inputs_there(graph, t, arrival[r], counts, finish, live_src, dead_src, scratch)
+            finish[t] = there + seconds[r, t] if fate[t] == RUNS else there
             if graph.is_exit[t]:
                 mandatory[r, t] = True
                 complete[r] = max(complete[r], finish[t])
         for k in range(n_tasks - 1, -1, -1):
             t = graph.topological[k]
             claimed[t] = False
-            if graph.task_stream[t] == graph.stream[r] and mandatory[r, t]:
-                live, unsure, total = _count_inputs(graph, r, t, fate, chosen)
-                awaited = _awaited(graph, t, live, unsure, total)
-                sole = live == 1 and unsure == 0
-                if awaited == live and (sole or graph.deadline[t] == np.inf):
+            mine = graph.task_stream[t] == graph.stream[r]
+            if mine and mandatory[r, t] and fate[t] != UNSURE:
+                live, dead, unsure = _count_inputs(graph, r, t, fate, live_src, dead_src)
+                awaited = _awaited(graph, t, live, dead, unsure)
+                patient = graph.deadline[t] == np.inf or live == 0
+                if awaited < 0 and patient:
+                    for i in range(dead):
+                        mandatory[r, dead_src[i]] = True
+                if (awaited < 0 or awaited == live) and (patient or (live == 1 and unsure == 0)):
                     for i in range(live):
-                        mandatory[r, chosen[i]] = True
+                        mandatory[r, live_src[i]] = True
         for k in range(n_tasks - 1, -1, -1):
             t = graph.topological[k]
-            if graph.task_stream[t] == graph.stream[r] and mandatory[r, t]:
-                live, unsure, total = _count_inputs(graph, r, t, fate, chosen)
-                awaited = _awaited(graph, t, live, unsure, total)
-                if graph.deadline[t] < np.inf:
-                    awaited = min(awaited, 1 if unsure == 0 else 0)
-                quorum[r] += _quorum_work(
-                    t, live, awaited, chosen, mandatory[r], claimed, seconds[r], scratch, times
-                )
+            if graph.task_stream[t] != graph.stream[r] or not mandatory[r, t]:
+                continue
+            if fate[t] != RUNS:
+                mandatory[r, t] = False
+                continue
+            live, dead, unsure = _count_inputs(graph, r, t, fate, live_src, dead_src)
+            awaited = _awaited(graph, t, live, dead, unsure)
+            awaited = live if awaited < 0 else awaited
+            if graph.deadline[t] < np.inf:
+                awaited = min(awaited, 1 if unsure == 0 else 0)
+            quorum[r] += _quorum_work(
+                live, awaited, live_src, mandatory[r], claimed, seconds[r], scratch, times
+            )
 
 
 def necessity(problem: Problem, luck: Realisation) -> Necessity:
@@ -297,10 +285,12 @@ def necessity(problem: Problem, luck: Realisation) -> Necessity:
     complete, quorum = np.empty(n_requests), np.zeros(n_requests)
     mandatory = np.zeros((n_requests, n_tasks), dtype=np.bool_)
     widest = int(np.diff(arrays.in_csr[0]).max(initial=0)) + 1
+    integers = np.empty(4 * widest, dtype=np.int64)
     _fill_needs(
         _graph(problem, luck), arrival, seconds, complete, mandatory, quorum,
         np.zeros(n_tasks, dtype=np.int8), np.empty(n_tasks), np.zeros(n_tasks, dtype=np.bool_),
-        np.empty(widest, dtype=np.int64), np.empty(2 * widest, dtype=np.int64), np.empty(widest),
+        (integers[:widest], integers[widest : 2 * widest], integers[2 * widest :]),
+        np.empty(widest),
     )  # fmt: skip
     return Necessity(
         arrival, complete, complete - arrival, mandatory, seconds, quorum, problem, luck
