@@ -24,8 +24,9 @@ SECONDS = {"makespan", "mean_latency", "p50_latency", "p95_latency", "p99_latenc
 
 
 def console() -> Console:
-    """Standard output; tables are never cut when it is a file."""
-    return Console(width=None if sys.stdout.isatty() else max(Console().width, 120))
+    """Standard output; tables are never cut when it is a file, and names are no markup."""
+    width = None if sys.stdout.isatty() else max(Console().width, 120)
+    return Console(width=width, markup=False, emoji=False)
 
 
 def show(data: Any, json: bool, render: Callable[[Any], None]) -> None:
@@ -43,7 +44,7 @@ def progress(title: str) -> Iterator[Callable[[str], None]]:
     """A spinner on stderr that names what is running; silent when stderr is no terminal."""
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=None)
         yield lambda label: bar.update(task, description=f"{title}: {label}")
@@ -178,10 +179,11 @@ def single(run: SingleRun, files: Sequence[Path]) -> None:
 
 def doctor(report: Sequence[Check]) -> None:
     """Print the checks."""
-    marks = {"ok": "[green]ok[/]", "absent": "[yellow]absent[/]", "failed": "[red]failed[/]"}
+    colours = {"ok": "green", "absent": "yellow", "failed": "red"}
     table = Table(box=None, pad_edge=False, show_header=False)
     for check in report:
-        table.add_row(marks[check.status], Text(check.name, style="bold"), Text(check.detail))
+        mark = Text(check.status, style=colours[check.status])
+        table.add_row(mark, Text(check.name, style="bold"), Text(check.detail))
     console().print(table)
 
 
