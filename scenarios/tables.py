@@ -53,8 +53,16 @@ def progress(title: str) -> Iterator[Callable[[str], None]]:
 def grid(title: str, rows: Sequence[dict[str, Any]], caption: str | None = None) -> Table:
     """A table of rows; numbers right-aligned, columns that no row has left out."""
     keys = list(dict.fromkeys(key for row in rows for key in row))
-    table = Table(title=title, title_justify="left", title_style="bold", caption=caption,
-                  caption_justify="left", header_style="bold", box=None, pad_edge=False)  # fmt: skip
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        caption=caption,
+        caption_justify="left",
+        header_style="bold",
+        box=None,
+        pad_edge=False,
+    )
     for key in keys:
         values = [row.get(key) for row in rows]
         numeric = all(isinstance(v, int | float) or v is None for v in values)
