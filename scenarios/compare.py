@@ -23,17 +23,18 @@ Progress = Callable[[str], None]
 
 METRIC_COLUMNS = (
     "makespan",
-    "latency_mean",
-    "latency_p50",
-    "latency_p95",
-    "latency_p99",
+    "mean_latency",
+    "p50_latency",
+    "p95_latency",
+    "p99_latency",
     "throughput",
     "slo_attainment",
     "slr",
     "speedup",
     "communication_share",
     "balance",
-    "jain",
+    "jain_index",
+    "utilisation",
     "energy",
     "cost",
     "accuracy",
@@ -130,23 +131,8 @@ def _ratio(pairs: Sequence[tuple[float, float]]) -> float:
 
 
 def objective_of(trace: Trace) -> float:
-    """Objective of the problem for one simulated run."""
-    problem, log = trace.problem, trace.log
-    busy = _busy_seconds(problem, trace)
-    return float(
-        problem.objective.values(
-            problem, trace.realisation.stream, log.arrival, log.completed[None], busy[None]
-        )[0]
-    )
-
-
-def _busy_seconds(problem: Problem, trace: Trace) -> np.ndarray[Any, np.dtype[np.float64]]:
-    node, _, _ = trace.allocation.arrays(problem)
-    log = trace.log
-    held = np.nansum(log.finish - log.start, axis=0)
-    busy = np.bincount(node, weights=held, minlength=problem.n_nodes)
-    _, task, _, start, end = log.attempts
-    return np.asarray(busy + np.bincount(node[task], weights=end - start, minlength=len(busy)))
+    """Objective of the problem for one simulated run; infinite where a request was lost."""
+    return float(trace.metrics().get("objective", math.inf))
 
 
 def compare(

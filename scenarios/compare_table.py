@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from scenarios.compare import Comparison
 
 HEADINGS = {
-    "latency_p99": "p99",
+    "p99_latency": "p99",
     "makespan": "makespan",
     "slo_attainment": "SLO met",
     "slr": "SLR",
@@ -35,7 +35,7 @@ def summary_rows(result: Comparison) -> list[dict[str, Any]]:
         if "gap" in entry:
             row["gap to bound"] = _percent(entry["gap"])
         for key, heading in HEADINGS.items():
-            if key in entry and heading != objective and not _repeats(key, objective):
+            if key in entry and key != objective:
                 row[heading] = _metric(key, entry[key])
         row["CPU"] = format_si(entry["cpu_seconds"], "s")
         rows.append(row)
@@ -43,17 +43,12 @@ def summary_rows(result: Comparison) -> list[dict[str, Any]]:
     return [{k: v for k, v in row.items() if k not in hidden} for row in rows]
 
 
-def _repeats(key: str, objective: str) -> bool:
-    """Whether a metric says the same as the objective column."""
-    return {"latency_p99": "p99_latency", "balance": "balance"}.get(key) == objective
-
-
 def _value(objective: str, value: float) -> str:
-    return format_si(value, "s") if objective in SECONDS else f"{value:.5g}"
+    return format_si(value, "s", digits=4) if objective in SECONDS else f"{value:.5g}"
 
 
 def _metric(key: str, value: float) -> str:
-    if key in ("makespan", "latency_p99"):
+    if key in ("makespan", "p99_latency"):
         return format_si(value, "s")
     if key in ("slo_attainment", "communication_share"):
         return f"{100 * value:.1f} %"

@@ -110,12 +110,27 @@ def _show(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def format_si(value: float, unit: str) -> str:
-    """Format with an SI prefix and three digits: ``format_si(0.0123, "s") == "12.3 ms"``."""
+def format_si(value: float, unit: str, digits: int = 3) -> str:
+    """Format with an SI prefix, for reading.
+
+    Examples
+    --------
+    >>> format_si(0.0123, "s"), format_si(7171.3, "s"), format_si(3.125e9, "B/s", digits=4)
+    ('12.3 ms', '7171 s', '3.125 GB/s')
+    """
     if value == 0 or not math.isfinite(value):
         return f"{value:g} {unit}"
-    for prefix, factor in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3), ("", 1.0),
-                           ("m", 1e-3), ("µ", 1e-6), ("n", 1e-9)):  # fmt: skip
-        if abs(value) >= factor * 0.9995 and not (unit == "s" and factor > 1):
-            return f"{value / factor:.3g} {prefix}{unit}"
-    return f"{value:.3g} {unit}"
+    for prefix, factor in _PREFIXES:
+        if abs(value) >= factor * (1 - 0.5 * 10.0**-digits) and not (unit == "s" and factor > 1):
+            return f"{_significant(value / factor, digits)} {prefix}{unit}"
+    return f"{value:.{digits}g} {unit}"
+
+
+_PREFIXES = (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3), ("", 1.0))
+_PREFIXES += (("m", 1e-3), ("µ", 1e-6), ("n", 1e-9))
+
+
+def _significant(value: float, digits: int) -> str:
+    """Plain digits: rounded to `digits` significant ones, but never inside the whole part."""
+    whole = len(str(int(abs(value))))
+    return f"{value:.{max(digits - whole, 0)}f}"

@@ -1,0 +1,187 @@
+"""The command line: every verb, its JSON for programs, its files, and its one-sentence errors."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from scenarios import cli
+
+INSTANCE = {
+    "format": "task-graph-instance/1",
+    "name": "diamond",
+    "nodes": ["a", "b"],
+    "tasks": [
+        {"id": "1", "seconds": {"a": 2, "b": 3}},
+        {"id": "2", "seconds": {"a": 4, "b": 2}},
+        {"id": "3", "seconds": {"a": 4, "b": 5}},
+        {"id": "4", "seconds": {"a": 1, "b": 1}},
+    ],
+    "edges": [["1", "2", 1], ["1", "3", 1], ["2", "4", 1], ["3", "4", 1]],
+    "bandwidth": 1.0,
+    "latency": 0.0,
+}
+"""By hand: 1 on a [0, 2], 3 on a [2, 6], 2 on b [3, 5], its message there at 6, 4 on a [6, 7]."""
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Call the command in this process: (exit code, stdout, stderr)."""
+
+    def call(*args):
+        monkeypatch.setattr(sys, "argv", ["alloclab", *map(str, args)])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as stop:
+            code = stop.code or 0
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def diamond(tmp_path):
+    path = tmp_path / "diamond.json"
+    path.write_text(json.dumps(INSTANCE))
+    return path
+
+
+def test_help_and_version(run):
+    code, out, _ = run("--help")
+    assert code == 0
+    for verb in ("list", "show", "simulate", "compare", "generate", "convert", "init", "doctor"):
+        assert verb in out
+    assert run("--version")[1].startswith("alloclab 0.")
+
+
+@pytest.mark.parametrize("what", ["schedulers", "scenarios", "clusters", "generators", "models"])
+def test_list(run, what):
+    code, out, _ = run("list", what, "--json")
+    rows = json.loads(out)[what]
+    assert code == 0
+    assert len(rows) >= 5
+    assert all(row["name"] for row in rows)
+    assert run("list", what)[1].count("\n") > 5
+
+
+def test_show(run, diamond):
+    data = json.loads(run("show", diamond, "--json")[1])
+    assert [t["task"] for t in data["tasks"]] == ["1", "2", "3", "4"]
+    assert len(data["edges"]) == 4
+    assert "translation" in run("show", "translation")[1]
+    assert json.loads(run("show", "edge-cloud", "--json")[1])["kind"] == "cluster"
+
+
+def test_compare_finds_the_hand_worked_optimum(run, diamond):
+    code, out, _ = run("compare", diamond, "--json")
+    summary = json.loads(out)["summary"]
+    assert code == 0
+    assert summary[0]["objective"] == 7.0
+    assert len(summary) >= 8
+    assert all(row["objective"] >= 7.0 and row["gap"] >= 0 for row in summary)
+    assert summary == sorted(summary, key=lambda r: (r["ratio"], r["scheduler"]))
+
+
+def test_compare_writes_everything_or_nothing(run, diamond, tmp_path):
+    target = tmp_path / "out"
+    code, _, _ = run("compare", diamond, "-s", "heft,met", "-o", target)
+    assert code == 0
+    names = {p.relative_to(target).as_posix() for p in target.rglob("*") if p.is_file()}
+    assert {"rows.csv", "summary.json", "manifest.json", "compare.png", "gantt-heft.png",
+            "trace-heft.perfetto.json", "allocations/heft.json", "allocations/met.json"} <= names  # fmt: skip
+    record = json.loads((target / "manifest.json").read_text())
+    assert record["semantics"] == 1
+    assert record["schedulers"] == ["heft", "met"]
+    assert not list(tmp_path.glob(".*partial*"))
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    code, _, err = run("compare", diamond, "-s", "heft", "-o", blocked / "sub")
+    assert code == 2
+    assert "cannot write" in err
+
+
+def test_simulate_an_allocation_file(run, diamond, tmp_path):
+    data = json.loads(run("simulate", diamond, "-s", "heft", "--json")[1])
+    assert data["objective"] == {"makespan": 7.0}
+    file = tmp_path / "a.json"
+    file.write_text(json.dumps(data["allocation"]))
+    for engine in ("kernel", "reference"):
+        again = json.loads(run("simulate", diamond, "-a", file, "--engine", engine, "--json")[1])
+        assert again["objective"] == {"makespan": 7.0}
+    code, out, _ = run("simulate", diamond, "-a", file, "-o", tmp_path / "run")
+    assert code == 0
+    assert "gantt.png" in out
+
+
+def test_generate_convert_init_lead_to_something_that_runs(run, tmp_path):
+    made = tmp_path / "layered.yaml"
+    assert run("generate", "layered", "--tasks", 20, "--ccr", 2, "--seed", 3, "-o", made)[0] == 0
+    direct = run("compare", made, "-s", "heft", "--json")[1]
+    twin = tmp_path / "layered.json"
+    assert run("convert", made, "-o", twin)[0] == 0
+    again = run("compare", twin, "-s", "heft", "--json")[1]
+    objective = [json.loads(x)["summary"][0]["objective"] for x in (direct, again)]
+    assert objective[0] == objective[1]
+    start = tmp_path / "mine.yaml"
+    assert run("init", start)[0] == 0
+    assert run("compare", start, "-s", "heft,single_node")[0] == 0
+    code, _, err = run("init", start)
+    assert (code, "exists already" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["compare", "translatoin"], "did you mean 'translation'"),
+        (["compare", "no/such/file.yaml"], "no/such/file.yaml"),
+        (["compare", "translation", "-s", "hefft"], "did you mean 'heft'"),
+        (["compare", "translation", "-s", "heft[insert=true]"], "insertion"),
+        (["compare", "translation", "--cluster", "edge-clod"], "did you mean 'edge-cloud'"),
+        (["compare", "translation", "--network", "fare"], "did you mean 'fair'"),
+        (["compare", "translation", "--objective", "makespam"], "did you mean 'makespan'"),
+        (["simulate", "translation", "--engine", "kernl"], "did you mean 'kernel'"),
+        (["simulate", "translation", "-s", "heft", "-a", "x.json"], "not both"),
+        (["simulate", "translation", "-a", "x.json"], "x.json"),
+        (["list", "schedulrs"], "did you mean 'schedulers'"),
+        (["generate", "layerd"], "did you mean 'layered'"),
+        (["show", "nothing-like-it"], "nothing-like-it"),
+    ],
+)
+def test_errors_are_one_sentence(run, args, words):
+    code, out, err = run(*args)
+    assert code == 2
+    assert words in err
+    assert err.startswith("alloclab: ")
+    assert err.strip().count("\n") == 0
+    assert "Traceback" not in err + out
+
+
+def test_missing_argument_is_usage_not_traceback(run):
+    code, _, err = run("compare")
+    assert code == 2
+    assert "Traceback" not in err
+
+
+def test_doctor_is_content(run):
+    code, out, _ = run("doctor", "--json")
+    checks = {c["name"]: c["status"] for c in json.loads(out)}
+    assert code == 0
+    assert checks["engines"] == checks["compiler"] == "ok"
+
+
+def test_same_answer_in_another_process_and_hash_seed(diamond):
+    """`compare` on a stream, twice, in processes whose hashing differs."""
+    answers = []
+    for hash_seed in ("1", "2"):
+        done = subprocess.run(
+            [sys.executable, "-m", "scenarios.cli", "compare", "translation", "-s",
+             "heft,random,min_min", "--requests", "200", "--json"],
+            capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": hash_seed,
+                                                             "PATH": "/usr/bin:/bin"},
+        )  # fmt: skip
+        rows = json.loads(done.stdout)["rows"]
+        answers.append([{k: v for k, v in r.items() if k != "cpu_seconds"} for r in rows])
+    assert answers[0] == answers[1]
