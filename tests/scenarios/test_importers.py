@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,9 @@ from hypothesis import strategies as st
 from scenarios.importers import importer, names, recognise, sniff_and_load
 from scenarios.importers.storage import STORAGE_BANDWIDTH, STORAGE_LATENCY_S, add_storage
 from scenarios.scenario import Scenario
+from simulator.allocation import Allocation
 from simulator.cluster import Cluster, Connection, Node
+from simulator.engines import simulate
 from simulator.errors import AlloclabError, InvalidScenario, UnknownName
 from tests.scenarios.foreign import (
     FILES,
@@ -487,3 +490,16 @@ def test_the_page_on_importers_is_right():
     blocks = dict(re.findall(r"```(python|json)\n(.*?)```", page, re.DOTALL))
     assert load(json.loads(blocks["json"])).problem().n_tasks == 2
     exec(compile(blocks["python"], "importers.md", "exec"), {})
+
+
+def test_a_trace_runs_as_worked_out_by_hand():
+    """One CPU beside the store; its link takes 0.5 ms + 1000 B / 1.25 GB/s for the first input.
+
+    The other inputs from the store are there long before they are wanted, everything else is
+    local: 4 + 10 + 2.5 + 0 seconds of work follow.
+    """
+    scenario = replace(load(wfcommons_15()).on(Cluster("one", (Node("cpu"),))), network="ideal")
+    problem = scenario.problem()
+    allocation = Allocation.of(problem, [1, 0, 0, 0, 0])
+    trace = simulate(problem, allocation, engine="reference")
+    assert trace.makespan == pytest.approx(0.0005 + 1000 / 1.25e9 + 16.5, rel=1e-12)
