@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from scenarios.arrivals import arrivals, distribution, noise
 from scenarios.cluster_build import split_link
+from scenarios.graph_build import build_graph, references
 from scenarios.messages import at
 from scenarios.model_build import Models
 from scenarios.scenario import Scenario
@@ -15,18 +15,14 @@ from simulator.cluster import Cluster
 from simulator.dynamics import Degradation, Dynamics, Outage, Slowdown
 from simulator.errors import InvalidScenario, unknown
 from simulator.objective import Objective
-from simulator.taskgraph import Edge, Join, Task, TaskGraph, Variant
 from simulator.workload import Size, Stream
 
 if TYPE_CHECKING:
-    from scenarios.schema import DynamicsSpec, EdgeSpec, ScenarioFile, StreamSpec, TaskSpec
-
-NONE = "none"
-"""``scale_with: none`` on an edge: its bytes are the same for every request."""
+    from scenarios.schema import DynamicsSpec, ScenarioFile, StreamSpec
 
 
-def build_scenario(spec: ScenarioFile, cluster: Cluster, name: str, source: str) -> Scenario:
-    """Build a scenario whose cluster is built already.
+def build_scenario(spec: ScenarioFile, cluster: Cluster | None, name: str, source: str) -> Scenario:
+    """Build a scenario whose cluster is built already (None: it comes with a generated graph).
 
     Raises
     ------
@@ -36,10 +32,15 @@ def build_scenario(spec: ScenarioFile, cluster: Cluster, name: str, source: str)
     models = Models(spec.models)
     for model in spec.models:
         models.named(model)
-    streams = []
+    if cluster is None and (len(spec.streams) > 1 or not _generators(spec)):
+        raise InvalidScenario("the key 'cluster' is missing: a built-in name, a file or a mapping")
+    streams, made = [], []
     for label, given in spec.streams.items():
         with at(f"streams.{label}"):
-            streams.append(_stream(label, given, models))
+            stream, generated = _stream(label, given, models, cluster)
+        streams.append(stream)
+        made += [] if generated is None else [generated]
+    cluster = cluster or made[0].cluster
     with at("objective"):
         objective = _objective(spec.objective)
     with at("dynamics"):
@@ -56,29 +57,29 @@ def build_scenario(spec: ScenarioFile, cluster: Cluster, name: str, source: str)
         dynamics=dynamics,
         plan_draws=spec.plan_draws,
         source=source,
-        facts=dict(spec.facts),
+        fixed_cluster=any(generated.fixed_cluster for generated in made),
+        facts={
+            k: v for source in (*(g.facts for g in made), spec.facts) for k, v in source.items()
+        },
     )
 
 
-def _stream(name: str, given: StreamSpec, models: Models) -> Stream:
-    tasks = []
-    for label, task in given.tasks.items():
-        with at(f"tasks.{label}"):
-            tasks.append(_task(label, task, models))
-    graph = TaskGraph(
-        tuple(tasks),
-        tuple(_edges(given)),
-        place_with=tuple(tuple(group) for group in given.place_with),
-        apart=tuple(tuple(group) for group in given.apart),
-        accuracy_rule=given.accuracy,
-    )
+def _generators(spec: ScenarioFile) -> list[str]:
+    return [name for name, stream in spec.streams.items() if stream.generate is not None]
+
+
+def _stream(
+    name: str, given: StreamSpec, models: Models, cluster: Cluster | None
+) -> tuple[Stream, Scenario | None]:
+    """The stream, and what was generated for it, if anything."""
+    made = _generated(given, cluster)
     with at("arrivals"):
         when, requests = arrivals(given.arrivals)
     with at("noise"):
         jitter = noise(given.noise)
-    return Stream(
+    stream = Stream(
         name=name,
-        graph=graph,
+        graph=build_graph(given, models) if made is None else made.streams[0].graph,
         arrivals=when,
         requests=requests,
         batch=given.batch,
@@ -88,50 +89,18 @@ def _stream(name: str, given: StreamSpec, models: Models) -> Stream:
         sizes={label: _size(label, size, given, models) for label, size in given.sizes.items()},
         noise=jitter,
     )
+    return stream, made
 
 
-# ----- tasks -------------------------------------------------------------------------------------
-def _task(name: str, given: TaskSpec, models: Models) -> Task:
-    join = given.join
-    return Task(
-        name=name,
-        variants=tuple(_variants(name, given, models)),
-        join=Join() if join is None else Join(join.need, join.deadline, join.late),
-        fusion=given.fusion,
-        scale_with=given.scale_with,
-        allowed=None if given.allowed is None else tuple(given.allowed),
-        forbidden=tuple(given.forbidden),
-        pinned=given.near,
-    )
+def _generated(given: StreamSpec, cluster: Cluster | None) -> Scenario | None:
+    if given.generate is None:
+        return None
+    for key in ("tasks", "edges", "place_with", "apart"):
+        if getattr(given, key):
+            raise InvalidScenario(f"give either {key} or generate, not both")
+    from scenarios.generate import from_spec
 
-
-def _variants(name: str, given: TaskSpec, models: Models) -> list[Variant]:
-    from scenarios.schema import ModelSpec
-
-    in_place = sorted(set(ModelSpec.model_fields) & given.model_fields_set)
-    if given.variants is None:
-        return [models.written(given.model or name, given)]
-    if in_place:
-        raise InvalidScenario(f"{in_place[0]} belongs inside the variants, not beside them")
-    made = []
-    if isinstance(given.variants, list):
-        for i, reference in enumerate(given.variants):
-            with at(f"variants[{i}]"):
-                made.append(models.named(reference))
-    else:
-        for label, spec in given.variants.items():
-            with at(f"variants.{label}"):
-                made.append(models.written(label, spec))
-    return made
-
-
-def _references(given: TaskSpec) -> list[str]:
-    """Names of the models that a task's variants start from."""
-    if given.variants is None:
-        return [given.model] if given.model else []
-    if isinstance(given.variants, list):
-        return list(given.variants)
-    return [spec.model for spec in given.variants.values() if spec.model]
+    return from_spec(given.generate, "generate", cluster)
 
 
 def _size(name: str, given: Any, stream: StreamSpec, models: Models) -> Size:
@@ -141,7 +110,7 @@ def _size(name: str, given: Any, stream: StreamSpec, models: Models) -> Size:
         measured: dict[str, float] = {}
         for task in stream.tasks.values():
             if task.scale_with == name:
-                for reference in _references(task):
+                for reference in references(task):
                     nominal = models.nominal(reference).get(name)
                     if nominal is not None:
                         measured[reference] = nominal
@@ -155,62 +124,6 @@ def _size(name: str, given: Any, stream: StreamSpec, models: Models) -> Size:
         return Size(drawn, drawn.mean if wanted is None else wanted)
 
 
-# ----- edges -------------------------------------------------------------------------------------
-def _edges(given: StreamSpec) -> list[Edge]:
-    entries: Sequence[tuple[str, Any]]
-    if isinstance(given.edges, dict):
-        entries = list(given.edges.items())
-    else:
-        entries = [("", entry) for entry in given.edges]
-    made: list[Edge] = []
-    for i, (name, entry) in enumerate(entries):
-        with at(f"edges.{name}" if name else f"edges[{i}]"):
-            if isinstance(entry, str):
-                made += _chain(name, entry, given.tasks)
-            else:
-                if name and entry.name is not None:
-                    raise InvalidScenario("its name stands in front already; drop name")
-                made.append(_edge(name or entry.name or "", entry, given.tasks))
-    names = [edge.name for edge in made if edge.name]
-    for i, label in enumerate(names):
-        if label in names[:i]:
-            raise InvalidScenario(f"edges: two edges are named {label!r}")
-    return made
-
-
-def _chain(name: str, text: str, tasks: Mapping[str, TaskSpec]) -> list[Edge]:
-    """Edges of ``a -> b``, or in a list also ``a -> b -> c``."""
-    stops = [stop.strip() for stop in text.split("->")]
-    if len(stops) < 2 or not all(stops) or (name and len(stops) > 2):
-        raise InvalidScenario(f"expected 'task -> task', got {text[:60]!r}")
-    return [
-        Edge(_known(a, tasks), _known(b, tasks), name=name, scale_with=tasks[a].scale_with)
-        for a, b in itertools.pairwise(stops)
-    ]
-
-
-def _edge(name: str, given: EdgeSpec, tasks: Mapping[str, TaskSpec]) -> Edge:
-    scale = given.scale_with
-    if scale is None and given.bytes is None:
-        scale = tasks[_known(given.from_, tasks)].scale_with
-    return Edge(
-        src=_known(given.from_, tasks),
-        dst=_known(given.to, tasks),
-        bytes=given.bytes,
-        name=name,
-        lag=given.lag,
-        probability=given.probability,
-        branch=given.branch,
-        scale_with=None if scale == NONE else scale,
-    )
-
-
-def _known(name: str, tasks: Mapping[str, Any]) -> str:
-    if name not in tasks:
-        raise unknown("task", name, tasks)
-    return name
-
-
 # ----- rules -------------------------------------------------------------------------------------
 def _objective(given: str | Mapping[str, float]) -> Objective:
     if isinstance(given, str):
@@ -220,7 +133,9 @@ def _objective(given: str | Mapping[str, float]) -> Objective:
     return Objective(tuple(terms.items()), lost_penalty=penalty)
 
 
-def _dynamics(given: DynamicsSpec, cluster: Cluster) -> Dynamics:
+def _dynamics(given: DynamicsSpec | None, cluster: Cluster) -> Dynamics:
+    if given is None:
+        return Dynamics()
     outages = []
     for i, o in enumerate(given.outages):
         with at(f"outages[{i}]"):

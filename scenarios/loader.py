@@ -114,12 +114,13 @@ def _build(data: dict[str, Any], name: str, source: str) -> Scenario:
         spec = ScenarioFile.model_validate(data)
     except ValidationError as error:
         raise InvalidScenario(sentence(error)) from None
+    cluster: Cluster | None = None
     if isinstance(spec.cluster, str):
         try:
             cluster = load_cluster(spec.cluster)
         except AlloclabError as error:
             raise relocated(error, "cluster") from None
-    else:
+    elif spec.cluster is not None:
         from scenarios.cluster_build import build_cluster
 
         with at("cluster"):

@@ -190,9 +190,12 @@ class StreamSpec(Strict):
         0, alias="class", description="Lower classes go first."
     )
     weight: Number = Field(1.0, description="Weight in objectives.")
-    tasks: dict[Name, TaskSpec] = Field(min_length=1, description="Tasks by name.")
+    tasks: dict[Name, TaskSpec] = Field(default={}, description="Tasks by name.")
     edges: either(list=list[EdgeRef], mapping=dict[Name, EdgeRef]) = Field(
         [], description="Messages: name: a -> b, or a list of chains a -> b -> c."
+    )
+    generate: dict[str, Any] | None = Field(
+        None, description="Instead of tasks and edges: a graph family and its parameters."
     )
     place_with: list[list[Name]] = Field([], description="Groups of tasks that share a node.")
     apart: list[list[Name]] = Field([], description="Groups of tasks on different nodes.")
@@ -243,7 +246,7 @@ class ScenarioFile(Strict):
     extends: Text | None = Field(None, description="Scenario name or file to start from.")
     name: Name | None = Field(None, description="Default: the name of the file.")
     description: Text = ""
-    cluster: ClusterRef = Field(description="Built-in name, file, or written out.")
+    cluster: ClusterRef | None = Field(None, description="Built-in name, file, or written out.")
     models: dict[Name, ModelSpec] = Field({}, description="Models of one's own, by name.")
     streams: dict[Name, StreamSpec] = Field(min_length=1, description="Streams by name.")
     network: Literal["ideal", "fifo", "fair"] = "ideal"
@@ -255,5 +258,5 @@ class ScenarioFile(Strict):
     plan_draws: Annotated[int, Field(strict=True, ge=1, le=10_000)] = Field(
         1, description="Realisations over which planning averages."
     )
-    dynamics: DynamicsSpec = Field(default_factory=DynamicsSpec)
+    dynamics: DynamicsSpec | None = None
     facts: dict[Name, Text] = Field({}, description="Remarks: origin, licence, published values.")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import pytest
 
 import scenarios
-from simulator.errors import AlloclabError, InvalidScenario, UnknownName
+from simulator.errors import UnknownName
 
 SMALL = """\
 alloclab: 1
