@@ -13,9 +13,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from numba import njit
+import numba
 
 F = TypeVar("F", bound=Callable[..., Any])
+njit: Any = numba.njit
 
 # No fused multiply-add and no reordering: LLVM contracts only under fastmath, which stays off.
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": False}
@@ -26,7 +27,8 @@ def sources_digest() -> str:
     """Short digest of the sources that the machine code is made from."""
     digest = hashlib.sha256()
     here = Path(__file__).parent
-    for path in [*sorted(here.glob("*.py")), here.parent / "costs.py"]:
+    shared = [here.parent / name for name in ("arrays.py", "costs.py")]
+    for path in [*sorted(here.glob("*.py")), *shared]:
         digest.update(path.name.encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
@@ -40,6 +42,6 @@ def entry(function: F) -> F:
 
 
 def helper(function: F) -> F:
-    """Compile a part of an entry point, which is not called from Python."""
+    """Compile a part of an entry point. Calling it from Python crashes: it has no way in."""
     compiled: F = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(function)
     return compiled

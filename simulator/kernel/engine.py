@@ -118,7 +118,6 @@ class KernelSimulation:
         shape, edges = (z.n_requests, w.n_tasks), (z.n_requests, w.n_edges)
         state = _LOG_STATE[x.state].reshape(shape)
         finished = state == LOG_FINISHED
-        n = x.count[ATTEMPTS]
         return RunLog(
             ready=x.ready.reshape(shape).copy(),
             start=np.where(finished, x.start.reshape(shape), np.nan),
@@ -129,15 +128,18 @@ class KernelSimulation:
             used=x.used.reshape(edges).copy(),
             arrival=(z.arrival if z.clients == 0 else x.arrival).copy(),
             completed=x.completed.copy(),
-            attempts=(
-                x.attempt_request[:n].copy(),
-                x.attempt_task[:n].copy(),
-                x.attempt_slot[:n].copy(),
-                x.attempt_start[:n].copy(),
-                x.attempt_end[:n].copy(),
-            ),
+            attempts=self._attempts(),
             hops=self._hops(),
         )
+
+    def _attempts(self) -> tuple[Any, ...]:
+        """Interrupted attempts in order of interruption, then by (request, task)."""
+        x = self._state
+        n = x.count[ATTEMPTS]
+        request, task, end = x.attempt_request[:n], x.attempt_task[:n], x.attempt_end[:n]
+        order = np.lexsort((task, request, end))
+        columns = (request, task, x.attempt_slot[:n], x.attempt_start[:n], end)
+        return tuple(column[order] for column in columns)
 
     def _hops(self) -> tuple[Any, ...]:
         """Occupancy of links that has ended, by (request, edge, position in the route)."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from numba import njit
 from numba.extending import register_jitable
 
 from simulator import costs
 from simulator.arrays import FIFO_NETWORK, IDEAL
-from simulator.kernel.compiled import OPTIONS, helper
+from simulator.kernel.compiled import OPTIONS, helper, njit
 from simulator.kernel.heap import push_event
 from simulator.kernel.joins import following, input_dead, input_sent
 from simulator.kernel.layout import JOINERS, KIND_BITS, ON_FLOW, RECORD, Luck, State, World
