@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,8 @@ from hypothesis import strategies as st
 
 from scenarios.generate import (
     FAMILIES,
+    METHODS,
+    SETTINGS,
     build,
     ccr_of,
     describe_families,
@@ -24,6 +28,8 @@ from scenarios.generate import (
 from scenarios.generate.families import family_of, structure
 from scenarios.generate.luck import Luck
 from scenarios.generate.random_graphs import _more_pairs
+from scenarios.loader import parse_scenario
+from scenarios.yamlsafe import parse_yaml
 from simulator.cluster import Cluster, Connection, Link, Node
 from simulator.errors import AlloclabError, InvalidScenario, UnknownName, Unsupported
 
@@ -484,3 +490,18 @@ def test_the_list_of_families_is_complete():
     assert all(text and "None" not in text for text in described.values())
     assert "layers" in described["layered"]
     assert parse_heterogeneity(parse_heterogeneity("related")).spread == 4
+
+
+def test_the_page_on_generators_is_right():
+    """Its Python runs, its scenario file loads, and its tables name what there is."""
+    page = (Path(__file__).parents[2] / "docs" / "generators.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```(python|yaml)\n(.*?)```", page, re.DOTALL)
+    assert {kind for kind, _ in blocks} == {"python", "yaml"}
+    for kind, text in blocks:
+        if kind == "python":
+            exec(compile(text, "generators.md", "exec"), {})
+        else:
+            assert parse_scenario(parse_yaml(text)).problem().n_tasks == 54
+    for name, family in FAMILIES.items():
+        assert f"`{name}`" in page and all(f"`{p}`" in page for p in family.parameters)
+    assert all(f"`{m}" in page for m in METHODS) and all(f"`{s}`" in page for s in SETTINGS[1:])
