@@ -8,12 +8,10 @@ from typing import Any
 
 from scenarios.export.names import legal, rename
 from scenarios.export.text import Line, Row
+from scenarios.graph_build import NONE
 from scenarios.model_build import ANY, Models
 from simulator.errors import AlloclabError, Unsupported
 from simulator.taskgraph import Curve, Edge, Task, TaskGraph, Variant, Work
-
-NONE = "none"
-"""``scale_with: none`` on an edge: its bytes do not follow its producer's size."""
 
 
 @dataclass(frozen=True)
