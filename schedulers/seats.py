@@ -5,6 +5,8 @@ See `schedulers.admissible` for the rules.
 
 from __future__ import annotations
 
+import numpy as np
+
 from schedulers.admissible import Room, Rules
 from schedulers.compiled import entry, helper, routine
 from simulator.arrays import BoolArray, IntArray
@@ -207,7 +209,8 @@ def settle_in(rules: Rules, room: Room, t: int, strategy: int) -> bool:
     0: the node on which it adds least and that is then fullest, 1: that has most memory left,
     2: the first node.
     """
-    best_v, best_n = -1, -1
+    nowhere = int(np.int64(-1))  # to numba a plain -1 has a type of its own
+    best_v, best_n = nowhere, nowhere
     best, second = 0.0, 0.0
     for n in range(rules.allowed.shape[2]):
         for v in range(rules.allowed.shape[1]):
@@ -319,18 +322,21 @@ def keep_books(
         Which choices for tasks not yet placed are open.
     """
     n_tasks, n_variants, n_nodes = fit.shape
-    if t == -2:
-        return complete(rules, room, backup, v)
+    sure, reserved = t == -1, int(np.int64(-1))
     if t >= 0:
         reserved = room.held_variant[t]
         sure = not room.guarded[0] or is_witnessed(room, t, v, n)
         sure = sure or moved_witness(rules, room, backup, t, v, n)
         hold_place(rules, room, t, v, n)
-        if not sure and not complete(rules, room, backup, GUARD_ATTEMPTS):
+    if not sure and not complete(rules, room, backup, v if t == -2 else GUARD_ATTEMPTS):
+        if t >= 0:
             revoke(rules, room, t, reserved, n)
             room.banned[t, v, n] = True
             fit[t, v, n] = False
-            return False
+        return False
+    if t == -2:
+        return True
+    if t >= 0:
         room.node[t] = n
         room.variant[t] = v
     for other in range(n_tasks):
