@@ -57,7 +57,7 @@ class Facts:
         return np.asarray((self.n_inputs > 0) & (off == self.n_inputs))
 
     @cached_property
-    def closing(self) -> tuple[FloatArray, IntArray]:
+    def closing(self) -> tuple[FloatArray, IntArray, BoolArray]:
         """When each join closes and how many inputs it then uses at most.
 
         Returns
@@ -65,10 +65,13 @@ class Facts:
         close : (R, T) float array
             -inf for a task without inputs, inf where the join never closes.
         limit : (R, T) int array
+        by_timer : (R, T) bool array
+            The deadline closed it, with the inputs that had come by then.
         """
         record, arrays = self.record, self.record.arrays
         shape = record.log.state.shape
         close, limit = np.full(shape, np.inf), np.zeros(shape, dtype=np.int64)
+        timed = np.zeros(shape, dtype=np.bool_)
         ptr, edges = arrays.in_csr
         arrival = np.where(np.isnan(record.log.arrival), np.inf, record.log.arrival)
         for t in range(arrays.n_tasks):
@@ -94,8 +97,9 @@ class Facts:
             counted = (came <= when[:, None]).sum(axis=1)
             limit[:, t] = np.where(by_timer, np.where(first > due, 1, counted), need)
             close[:, t] = np.where(n == 0, -np.inf, when)
+            timed[:, t] = by_timer & (first <= due)
         close[record.log.state == ABSENT] = np.inf
-        return close, limit
+        return close, limit, timed
 
     @cached_property
     def ready_at(self) -> FloatArray:

@@ -131,10 +131,32 @@ def check_order(record: Record, facts: Facts, findings: Findings) -> None:
             continue
         if strict:
             may_start = _strict(record, facts, waits, n, findings)
+            blocks = _blocks(record, facts, waits)
         else:
-            may_start = np.where(waits.ready_row, waits.since, np.inf)
+            may_start, blocks = np.where(waits.ready_row, waits.since, np.inf), []
             _discipline(record, waits, n, findings)
-        _idle(record, facts, waits, may_start, n, findings)
+        _idle(record, facts, waits, may_start, blocks, n, findings)
+
+
+def _out_of_way(record: Record, facts: Facts, waits: _Waits) -> FloatArray:
+    """When each row stops blocking the sequence: it starts, or is skipped or removed."""
+    at = (waits.request, waits.task)
+    off = np.where(waits.state == CANCELLED, facts.useless_at[at], np.inf)
+    off = np.where(waits.state == SKIPPED, record.skipped_at[at], off)
+    return np.minimum(waits.start, off)
+
+
+def _is_first(waits: _Waits) -> BoolArray:
+    """Mask of the first row of each instance."""
+    new = (np.diff(waits.request) != 0) | (np.diff(waits.task) != 0)
+    return np.concatenate([[True], new])
+
+
+def _blocks(record: Record, facts: Facts, waits: _Waits) -> list[tuple[int, float, float]]:
+    """(row, begin, end): an interrupted instance holds up all behind it until it starts again."""
+    until = _out_of_way(record, facts, waits)
+    return [(int(i), float(waits.since[i]), float(until[i]))
+            for i in np.flatnonzero(~_is_first(waits))]  # fmt: skip
 
 
 def _strict(
@@ -142,33 +164,46 @@ def _strict(
 ) -> FloatArray:
     """Starts follow the sequence; returns from when on each row was at the head and ready."""
     names = findings.names
-    at = (waits.request, waits.task)
-    with np.errstate(invalid="ignore"):
-        off = np.where(waits.state == CANCELLED, facts.useless_at[at], np.inf)
-        off = np.where(waits.state == SKIPPED, record.skipped_at[at], off)
-    out_of_way = np.minimum(waits.start, off)
-    first = np.concatenate([[True], (np.diff(waits.request) != 0) | (np.diff(waits.task) != 0)])
-    # An instance leaves the way at its first start; restarts are looked at one by one below.
-    released = np.where(first, out_of_way, -np.inf)
+    # An instance leaves the way at its first start; restarts are looked at one by one.
+    released = np.where(_is_first(waits), _out_of_way(record, facts, waits), -np.inf)
     earlier = np.maximum.accumulate(np.concatenate([[-np.inf], released[:-1]]))
     late = np.isfinite(waits.start) & (waits.start < earlier - findings.slack_s)
     for i in np.flatnonzero(late)[: findings.most + 1]:
         findings.add("order", f"{names.task(int(waits.task[i]))} starts at {waits.start[i]} on "
                      f"{names.node(node)} before its turn at {earlier[i]}",
                      int(waits.request[i]))  # fmt: skip
-    may_start = np.maximum(np.where(waits.ready_row, waits.since, np.inf), earlier)
-    for i in np.flatnonzero(~first):  # an interrupted instance comes before all behind it
-        begin, until = waits.since[i], out_of_way[i]
+    for i, begin, until in _blocks(record, facts, waits):
         behind = np.arange(len(waits.start)) > i
         jumped = behind & (waits.start >= begin) & (waits.start < until - findings.slack_s)
         for j in np.flatnonzero(jumped)[: findings.most + 1]:
             findings.add("order", f"{names.task(int(waits.task[j]))} starts at {waits.start[j]} on "
                          f"{names.node(node)} before {names.task(int(waits.task[i]))}, which was "
                          f"interrupted at {begin}", int(waits.request[j]))  # fmt: skip
-        may_start[behind & (waits.start >= until)] = np.maximum(
-            may_start[behind & (waits.start >= until)], until
-        )
-    return may_start
+    return np.maximum(np.where(waits.ready_row, waits.since, np.inf), earlier)
+
+
+class _FreeSlots:
+    """Seconds during which a node was up and had a free slot."""
+
+    def __init__(self, record: Record, facts: Facts, node: int, times: FloatArray) -> None:
+        x, slots = record.executions, int(record.arrays.slots[node])
+        here = x.node == node
+        start, end = x.start[here], x.end[here]
+        down = [t for span in facts.down[node] for t in span]
+        every = np.concatenate([start, end, down, times])
+        breaks = np.unique(every[np.isfinite(every)])
+        free = running_over_time(breaks, start, end) < slots
+        for begin, until in facts.down[node]:
+            free[(breaks >= begin) & (breaks < until)] = False
+        # Whoever waits for ever must find the node down for ever: one more second will tell.
+        self.breaks = np.append(breaks, breaks[-1] + 1.0)
+        self.free = np.append(free, free[-1]).astype(np.float64)
+
+    def between(self, begin: FloatArray, end: FloatArray) -> FloatArray:
+        """Free seconds in each interval; 0 exactly where there are none."""
+        last = self.breaks[-1]
+        low, high = np.minimum(begin, last), np.minimum(np.maximum(begin, end), last)
+        return integral(self.breaks, self.free, high) - integral(self.breaks, self.free, low)
 
 
 def _idle(
@@ -176,38 +211,41 @@ def _idle(
     facts: Facts,
     waits: _Waits,
     may_start: FloatArray,
+    blocks: list[tuple[int, float, float]],
     node: int,
     findings: Findings,
 ) -> None:
     """Between the instant at which it might and that at which it did, no slot was free."""
-    x, slots = record.executions, int(record.arrays.slots[node])
-    here = x.node == node
-    down = [t for span in facts.down[node] for t in span if np.isfinite(t)]
-    gone = waits.state == CANCELLED
-    at = (waits.request, waits.task)
-    until = np.where(np.isinf(waits.start) & gone, facts.useless_at[at], waits.start)
-    until = np.where(waits.state == SKIPPED, -np.inf, until)
-    asks = np.isfinite(may_start)
-    times = np.concatenate([x.start[here], x.end[here], down, may_start[asks]])
-    if len(times) == 0:
+    removed = (waits.state == CANCELLED) & np.isinf(waits.start)
+    until = np.where(removed, facts.useless_at[waits.request, waits.task], waits.start)
+    rows = np.flatnonzero(np.isfinite(may_start) & (waits.state != SKIPPED))
+    if len(rows) == 0:
         return
-    breaks = np.unique(np.concatenate([times, until[np.isfinite(until)]]))
-    free = running_over_time(breaks, x.start[here], x.end[here]) < slots
-    for begin, end in facts.down[node]:
-        free[(breaks >= begin) & (breaks < end)] = False
-    # Whoever waits for ever must find the node down for ever.
-    horizon = np.append(breaks, breaks[-1] + 1.0)
-    open_slots = np.append(free, free[-1]).astype(np.float64)
-    stop = np.where(np.isinf(until) & (until > 0), horizon[-1], until)
-    spent = integral(horizon, open_slots, np.maximum(stop, may_start)[asks]) - integral(
-        horizon, open_slots, may_start[asks]
-    )
-    allowed = findings.slack_s
-    for i in np.flatnonzero(asks)[spent > allowed][: findings.most + 1]:
+    slots = _FreeSlots(record, facts, node, np.concatenate([may_start[rows], until[rows]]))
+    spent = slots.between(may_start[rows], until[rows])
+    for i in rows[spent > findings.slack_s]:
+        held_up = _joined([(b, e) for row, b, e in blocks if row < i], may_start[i], until[i])
+        excused = sum(float(slots.between(np.array([b]), np.array([e]))[0]) for b, e in held_up)
+        total = float(slots.between(may_start[[i]], until[[i]])[0])
+        if total - excused <= max(findings.slack_s, findings.epsilon_s if held_up else 0.0):
+            continue
         what = f"starts at {waits.start[i]}" if np.isfinite(waits.start[i]) else "never starts"
         findings.add("idle", f"{findings.names.task(int(waits.task[i]))} {what} on "
                      f"{findings.names.node(node)} though it may from {may_start[i]} and a slot "
                      "is free in between", int(waits.request[i]))  # fmt: skip
+
+
+def _joined(
+    spans: list[tuple[float, float]], begin: float, end: float
+) -> list[tuple[float, float]]:
+    """The union of intervals within [begin, end), as disjoint ones."""
+    out: list[tuple[float, float]] = []
+    for a, b in sorted((max(a, begin), min(b, end)) for a, b in spans):
+        if out and a <= out[-1][1]:
+            out[-1] = (out[-1][0], max(out[-1][1], b))
+        elif a < b:
+            out.append((a, b))
+    return out
 
 
 def _discipline(record: Record, waits: _Waits, node: int, findings: Findings) -> None:

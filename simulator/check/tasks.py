@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulator.arrays import BoolArray, FloatArray
+from simulator.arrays import BoolArray, FloatArray, IntArray
 from simulator.check.facts import Facts
 from simulator.check.findings import Findings
 from simulator.check.pace import progress_of_node
@@ -109,12 +109,14 @@ def check_inputs(record: Record, facts: Facts, findings: Findings) -> None:
     for r, e in findings.first(np.argwhere(~np.isnan(log.delivered) & ~record.sent)):
         findings.add("input", f"the message along {names.edge(e)} is delivered at "
                      f"{log.delivered[r, e]}, but was never sent", r)  # fmt: skip
-    close, limit = facts.closing
+    close, limit, by_timer = facts.closing
     used = np.asarray(record.at_consumer(log.used, -1)) == 1
     came = np.where(facts.is_input, record.arrived_at, np.nan)
     slack = findings.slack_s
     with np.errstate(invalid="ignore"):
-        late = used & ~(came <= close[:, arrays.edge_dst] + slack)
+        late = used & ~(
+            (came <= close[:, arrays.edge_dst] + slack) & np.isfinite(close[:, arrays.edge_dst])
+        )
         left = ~used & (came < close[:, arrays.edge_dst] - slack)
         left &= np.isfinite(close[:, arrays.edge_dst])
     # A task removed before its join closed never uses anything.
@@ -128,7 +130,8 @@ def check_inputs(record: Record, facts: Facts, findings: Findings) -> None:
         findings.add("input", f"{task} does not use {names.edge(e)}, which came at {came[r, e]}, "
                      "before it closed", r)  # fmt: skip
     if slack == 0.0:
-        _check_ties(record, used, came, np.where(gone, np.inf, close), limit, findings)
+        close = np.where(gone, np.inf, close)
+        _check_ties(record, used, came, close, limit, by_timer, findings)
 
 
 def _check_ties(
@@ -136,7 +139,8 @@ def _check_ties(
     used: BoolArray,
     came: FloatArray,
     close: FloatArray,
-    limit: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
+    limit: IntArray,
+    by_timer: BoolArray,
     findings: Findings,
 ) -> None:
     """How many inputs a closed join used; of those that came at its last instant the first ids."""
@@ -153,7 +157,8 @@ def _check_ties(
         count = used[:, mine].sum(axis=1)
         there = (came[:, mine] <= close[:, [t]]).sum(axis=1)
         want = np.minimum(limit[:, t], there)
-        wrong = closed & ((count > want) | (count < 1) | (sure & (count < want)))
+        exact = sure | ~by_timer[:, t]
+        wrong = closed & ((count > want) | (count < 1) | (exact & (count < want)))
         for (r,) in findings.first(np.argwhere(wrong)):
             findings.add("input", f"{findings.names.task(t)} uses {count[r]} inputs, not "
                          f"{want[r]}", r)  # fmt: skip
