@@ -11,7 +11,6 @@ from schedulers.admissible import rules_of
 from schedulers.budget import Budget
 from schedulers.view import view_of
 from simulator.cluster import Cluster, Node
-from simulator.errors import AlloclabError
 from simulator.problem import Problem
 from simulator.taskgraph import Edge, Task, TaskGraph, Variant
 from simulator.workload import Arrivals, Stream
@@ -27,7 +26,8 @@ def warm_up(scheduler: Scheduler, problem: Problem) -> None:
     """Compile what the scheduler will need for this kind of problem, and lower the problem.
 
     Costs some milliseconds once for each scheduler and kind of problem in a process, and seconds
-    the first time ever. The trial runs have a budget, chance and problems of their own.
+    the first time ever. The trial runs have a budget, chance and problems of their own; should
+    they fail, the real run will say why.
     """
     arrays = problem.arrays
     rules = rules_of(problem)
@@ -42,8 +42,7 @@ def warm_up(scheduler: Scheduler, problem: Problem) -> None:
     for tight in (False, True) if rules.constrained else (False,):
         tiny = _tiny(kind, tight, slots)
         budget = Budget(tiny, evaluations=EVALUATIONS)
-        # The real run will say whatever is wrong with the scheduler.
-        with contextlib.suppress(AlloclabError):
+        with contextlib.suppress(Exception):
             scheduler.schedule(tiny, budget, np.random.default_rng(0))
 
 

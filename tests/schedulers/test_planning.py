@@ -13,6 +13,8 @@ from schedulers.registry import make, names
 from schedulers.timeline import Plan
 from schedulers.view import view_of
 from simulator.cluster import Cluster, Node
+from simulator.engines import execute
+from simulator.luck import nominal
 from simulator.problem import Problem
 from simulator.taskgraph import Edge, Task, TaskGraph
 from simulator.workload import Stream
@@ -25,6 +27,7 @@ from tests.schedulers.problems import (
     with_size_tables,
     with_slots,
 )
+from tests.schedulers.test_paper import ARABNEJAD, TOPCUOGLU
 
 PLANNERS = [n for n in names() if hasattr(make(n), "plan") and n != "random"]
 SPECS = [*PLANNERS, "heft[insertion=false]", "heft[lookahead=oct]", "peft[insertion=false]"]
@@ -135,3 +138,26 @@ def test_mean_costs_leave_forbidden_nodes_out() -> None:
 
     view = view_of(TINY["forbidden"]())
     assert mean_costs(view).tolist() == pytest.approx([3.8e10, 2.5e-10 / 9, (1 + 1 + 1 / 9) / 3])
+
+
+@pytest.mark.parametrize("problem", [TOPCUOGLU, ARABNEJAD], ids=lambda p: p.name)
+@pytest.mark.parametrize("spec", SPECS)
+def test_engines_give_the_planned_times(spec: str, problem: Problem) -> None:
+    """Both engines, not only the evaluator of the tests."""
+    plan = make(spec).plan(problem)
+    case = (*plan.allocation(problem).arrays(problem), nominal(problem))
+    for engine in ("reference", "kernel"):
+        log = execute(problem.arrays, *case, engine)
+        assert log.start[0].tolist() == plan.start.tolist()
+        assert log.finish[0].tolist() == plan.finish.tolist()
+        assert log.makespan == plan.makespan
+    assert problem.objective_of(plan.allocation(problem)) == plan.makespan
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32), overheads=st.booleans())
+def test_simulated_makespans_are_the_planned_ones(seed: int, overheads: bool) -> None:
+    """HEFT under `ideal`, strict, with slots and overheads too: bit for bit."""
+    problem = random_problem(np.random.default_rng(seed), tasks=9, overheads=overheads)
+    plan = Heft().plan(problem)
+    assert problem.objective_of(plan.allocation(problem)) == plan.makespan
