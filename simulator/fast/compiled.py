@@ -8,9 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from numba import njit
+import numba
 
 F = TypeVar("F", bound=Callable[..., Any])
+njit: Any = numba.njit
 
 Index: TypeAlias = Any
 """An index or a count inside compiled code: an unsigned integer of any width, typed by numba."""
@@ -58,5 +59,5 @@ def part(function: F) -> F:
 
     Inlining what is rarely needed would only make compilation longer.
     """
-    compiled: F = njit(**OPTIONS)(function)
+    compiled: F = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(function)
     return compiled

@@ -107,7 +107,8 @@ def merge_orders(
 
     Returns
     -------
-    bool, False when edges and sequences contradict each other; `order` is then unchanged.
+    bool, False when edges and sequences of a stream with requests contradict each other; `order`
+    is then unchanged.
     """
     n = plan.n_tasks
     none = np.uint32(n)
@@ -132,6 +133,11 @@ def merge_orders(
     # Stream by stream, the queue growing behind its reader: no edge leads to another stream.
     for s in range(plan.n_streams):
         tail = done
+        if plan.stream_ptr[s] == plan.stream_ptr[s + ONE]:  # no requests: any order will do
+            for i in range(plan.task_ptr[s], plan.task_ptr[s + ONE]):
+                scratch[queue + i] = order[i]
+            done = np.uint64(plan.task_ptr[s + ONE])
+            continue
         for i in range(plan.task_ptr[s], plan.task_ptr[s + ONE]):
             if scratch[degree + order[i]] == 0:
                 scratch[queue + tail] = order[i]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -131,20 +130,6 @@ class StaticPlan(NamedTuple):
     ranks: Ranks
 
 
-_PLANS: weakref.WeakKeyDictionary[Arrays, weakref.WeakKeyDictionary[Realisation, StaticPlan]] = (
-    weakref.WeakKeyDictionary()
-)
-
-
-def static_plan(arrays: Arrays, realisation: Realisation) -> StaticPlan:
-    """Lay a problem and one realisation out for the compiled passes; kept while both live."""
-    plans = _PLANS.setdefault(arrays, weakref.WeakKeyDictionary())
-    plan = plans.get(realisation)
-    if plan is None:
-        plan = plans[realisation] = _build(arrays, realisation)
-    return plan
-
-
 def is_static(arrays: Arrays, realisation: Realisation) -> bool:
     """Whether the compiled passes keep all rules that this run needs, the network apart.
 
@@ -178,7 +163,8 @@ def _fits(arrays: Arrays, n_requests: int) -> bool:
     return key_bits <= KEY_BITS and largest < 2**32 - 1
 
 
-def _build(arrays: Arrays, realisation: Realisation) -> StaticPlan:
+def static_plan(arrays: Arrays, realisation: Realisation) -> StaticPlan:
+    """Lay a problem and one realisation out for the compiled passes."""
     in_ptr, in_edge = arrays.in_csr
     out_ptr, out_edge = arrays.out_csr
     stream_ptr, stream_requests = _groups(realisation.stream, arrays.n_streams)
@@ -211,8 +197,8 @@ def _build(arrays: Arrays, realisation: Realisation) -> StaticPlan:
         has_edge_factor=has_edge_factor,
         many_slots=many_slots,
         all_legal=connected and bool(arrays.allowed.all()),
-        seconds=arrays.seconds.ravel(),
-        edge_bytes=arrays.edge_bytes.ravel(),
+        seconds=_frozen(arrays.seconds.ravel()),
+        edge_bytes=_frozen(arrays.edge_bytes.ravel()),
         in_bytes=_frozen(arrays.edge_bytes[in_edge].ravel()),
         pairs=_pairs(arrays),
         overheads=_frozen(overheads),
@@ -222,9 +208,9 @@ def _build(arrays: Arrays, realisation: Realisation) -> StaticPlan:
         out_ptr=_indices(out_ptr),
         outs=_indices(arrays.edge_dst[out_edge], arrays.edge_lag[out_edge], out_edge),
         now=_indices(arrays.edge_src[now], arrays.edge_dst[now], axis=0),
-        task_factor=realisation.task_factor,
-        edge_factor=realisation.edge_factor,
-        arrival=realisation.arrival,
+        task_factor=_frozen(realisation.task_factor),
+        edge_factor=_frozen(realisation.edge_factor),
+        arrival=_frozen(realisation.arrival),
         requests=_indices(realisation.stream, _positions(stream_ptr, stream_requests)),
         stream_ptr=_indices(stream_ptr),
         stream_requests=_indices(stream_requests),
@@ -237,10 +223,10 @@ def _build(arrays: Arrays, realisation: Realisation) -> StaticPlan:
         tables=Tables(
             _indices(arrays.route_ptr),
             _indices(arrays.route_links),
-            arrays.bandwidth,
+            _frozen(arrays.bandwidth),
             _indices(arrays.table_ptr),
-            arrays.table_bytes,
-            arrays.table_s,
+            _frozen(arrays.table_bytes),
+            _frozen(arrays.table_s),
         ),
         ranks=_ranks(arrays, realisation),
     )
@@ -248,7 +234,7 @@ def _build(arrays: Arrays, realisation: Realisation) -> StaticPlan:
 
 def _frozen(values: Any) -> Any:
     """All arrays of a plan are read-only, so that compiled code sees one type."""
-    values = np.ascontiguousarray(values)
+    values = np.ascontiguousarray(values).view()
     values.flags.writeable = False
     return values
 

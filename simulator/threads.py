@@ -1,0 +1,71 @@
+"""Run chunks of compiled work on several threads, interruptibly."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+
+_POLL_SECONDS = 0.1
+_pools: dict[int, ThreadPoolExecutor] = {}
+os.register_at_fork(after_in_child=_pools.clear)
+
+
+def run_chunks(work: Callable[[int, int], None], total: int, chunk: int, threads: int = 1) -> None:
+    """Call ``work(low, high)`` for consecutive ranges that cover 0..total-1.
+
+    Ctrl-C and errors take effect between chunks: no call is running when this function returns or
+    raises. Threads take the next range when they are done with one, so which thread works on which
+    range is left to chance, and `work` must not depend on it.
+
+    Parameters
+    ----------
+    work : callable
+        Releases the GIL for most of its time, as compiled functions do.
+    total, chunk : int
+        Number of items, and of items in a range; chunk >= 1.
+    threads : int, >= 1
+
+    Raises
+    ------
+    ValueError
+        If `threads` is below 1.
+    """
+    if threads < 1:
+        raise ValueError(f"threads must be at least 1, got {threads}")
+    n_chunks = -(-total // chunk)
+    threads = min(threads, n_chunks)
+    if threads <= 1:
+        for low in range(0, total, chunk):
+            work(low, min(low + chunk, total))
+        return
+    ticket = itertools.count()
+    stop = threading.Event()
+
+    def serve() -> None:
+        try:
+            while not stop.is_set() and (i := next(ticket)) < n_chunks:
+                work(i * chunk, min((i + 1) * chunk, total))
+        except BaseException:
+            stop.set()
+            raise
+
+    futures = [_pool(threads).submit(serve) for _ in range(threads)]
+    try:
+        # In short waits: a signal that another thread received does not end a wait of this one.
+        while wait(futures, _POLL_SECONDS, FIRST_EXCEPTION).not_done and not stop.is_set():
+            pass
+    finally:
+        stop.set()
+        wait(futures)
+    for future in futures:
+        future.result()
+
+
+def _pool(threads: int) -> ThreadPoolExecutor:
+    pool = _pools.get(threads)
+    if pool is None:
+        pool = _pools[threads] = ThreadPoolExecutor(threads, thread_name_prefix="alloclab")
+    return pool
