@@ -90,7 +90,7 @@ def parse(value: object, quantity: str, where: str = "value") -> float:
         if unit and unit not in units:
             hint = nearest(unit, units) or f"; allowed: {', '.join(_main_units(units))}"
             raise InvalidScenario(f"{where}: unknown unit {unit!r} for a {quantity}{hint}")
-        result = number * units.get(unit, 1.0)
+        result = _scaled(number, units.get(unit, 1.0))
     else:
         try:
             result = float(value)
@@ -99,6 +99,14 @@ def parse(value: object, quantity: str, where: str = "value") -> float:
     if math.isnan(result) or result < 0.0:
         raise InvalidScenario(f"{where}: a {quantity} must be a number >= 0, got {_show(value)}")
     return result
+
+
+def _scaled(number: float, factor: float) -> float:
+    """Multiply, but divide by 1000 rather than multiply by 0.001: the latter is not a float."""
+    inverse = round(1.0 / factor)
+    if factor < 1.0 and math.isclose(inverse * factor, 1.0):
+        return number / inverse
+    return number * factor
 
 
 def _main_units(units: dict[str, float]) -> list[str]:
@@ -126,8 +134,13 @@ def format_si(value: float, unit: str, digits: int = 3) -> str:
     return f"{value:.{digits}g} {unit}"
 
 
-_PREFIXES = (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3), ("", 1.0))
-_PREFIXES += (("m", 1e-3), ("µ", 1e-6), ("n", 1e-9))
+_PREFIXES = tuple(
+    zip(
+        ("T", "G", "M", "k", "", "m", "µ", "n"),
+        (1e12, 1e9, 1e6, 1e3, 1.0, 1e-3, 1e-6, 1e-9),
+        strict=True,
+    )
+)
 
 
 def _significant(value: float, digits: int) -> str:

@@ -90,8 +90,16 @@ def test_compare_writes_everything_or_nothing(run, diamond, tmp_path):
     code, _, _ = run("compare", diamond, "-s", "heft,met", "-o", target)
     assert code == 0
     names = {p.relative_to(target).as_posix() for p in target.rglob("*") if p.is_file()}
-    assert {"rows.csv", "summary.json", "manifest.json", "compare.png", "gantt-heft.png",
-            "trace-heft.perfetto.json", "allocations/heft.json", "allocations/met.json"} <= names  # fmt: skip
+    assert {
+        "rows.csv",
+        "summary.json",
+        "manifest.json",
+        "compare.png",
+        "gantt-heft.png",
+        "trace-heft.perfetto.json",
+        "allocations/heft.json",
+        "allocations/met.json",
+    } <= names
     record = json.loads((target / "manifest.json").read_text())
     assert record["semantics"] == 1
     assert record["schedulers"] == ["heft", "met"]
