@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 MOST_NODES, MOST_LINKS = 24, 8
 """Nodes beyond this are shown only if they ran something; of links the busiest are shown."""
 
+FEW = 24
+"""Executions that a window shows at least."""
+
 GAP, LINK_GAP, SECTION_GAP = 0.22, 0.12, 0.75
 """Space between nodes, between links, and between the two sections, in rows."""
 
@@ -153,15 +156,14 @@ def telling_window(trace: Trace, bars: Bars, most: int) -> tuple[float, float] |
     log = trace.log
     begin, end = float(log.arrival[r]), float(log.completed[r])
     span = max(end - begin, 1e-12)
-    begin, end = begin - 0.15 * span, end + 0.15 * span
+    begin, end = begin - 0.5 * span, end + 0.5 * span
     order = np.sort(bars.start[(bars.end >= begin) & (bars.start <= end)])
-    if len(order) > most:  # an overloaded system: the end of its stay, where it is served
-        return float(order[-most]), end
-    wanted = most // 3
-    every = np.sort(bars.start)
-    if len(order) < wanted:  # a quiet one: some neighbours on either side
+    if len(order) > most * 2 // 3:  # a crowded system: the end of its stay, where it is served
+        return float(order[-most * 2 // 3]), end
+    if len(order) < FEW:  # a quiet one: some neighbours on either side
+        every = np.sort(bars.start)
         middle = int(np.searchsorted(every, (begin + end) / 2))
-        low, high = max(middle - wanted // 2, 0), min(middle + wanted // 2, len(every) - 1)
+        low, high = max(middle - FEW // 2, 0), min(middle + FEW // 2, len(every) - 1)
         begin, end = min(begin, float(every[low])), max(end, float(every[high]))
     return begin, end
 

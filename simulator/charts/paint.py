@@ -89,16 +89,19 @@ def paint_bars(axes: Axes, view: View, kind: str, row: float) -> None:
     colours = [view.colour(kind, r, i)
                for r, i in zip(bars.request.tolist(), bars.item.tolist(), strict=True)]  # fmt: skip
     corners = np.stack([box[:, [0, 2]], box[:, [1, 2]], box[:, [1, 3]], box[:, [0, 3]]], axis=1)
-    dense = len(bars) > 1500
+    # A white rim parts neighbours; a bar too thin for one keeps its own colour instead.
+    wide = (box[:, 1] - box[:, 0]) * _points_per_unit(axes)[0] > 2.5
     for mask, broken in ((bars.finished, False), (~bars.finished, True)):
         rows = np.flatnonzero(mask)
         if len(rows) == 0:
             continue
-        axes.add_collection(PolyCollection(
-            list(corners[rows]),
-            facecolors=[style.blend(colours[i], "white", 0.5 if broken else 0.0) for i in rows],
-            edgecolors=style.MUTED if broken else "white", linewidths=0.15 if dense else 0.5,
-            hatch="xxxx" if broken else None, zorder=3))  # fmt: skip
+        faces = [style.blend(colours[i], "white", 0.5 if broken else 0.0) for i in rows]
+        rims = [style.MUTED if broken else "white" if wide[i] else face
+                for i, face in zip(rows, faces, strict=True)]  # fmt: skip
+        axes.add_collection(
+            PolyCollection(list(corners[rows]), facecolors=faces, edgecolors=rims, linewidths=0.45,
+                           hatch="xxxx" if broken else None, zorder=3)
+        )  # fmt: skip
     pairs = zip(bars.request.tolist(), bars.item.tolist(), strict=True)
     special = [i for i, (r, t) in enumerate(pairs) if (kind, r, t) in view.focus]
     axes.add_collection(
