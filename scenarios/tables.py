@@ -23,10 +23,14 @@ SECONDS = {"makespan", "mean_latency", "p50_latency", "p95_latency", "p99_latenc
 """Objectives that are seconds (throughput as seconds per request)."""
 
 
+MANY = 8
+"""More files than this in one folder are counted, not named."""
+
+
 def console() -> Console:
     """Standard output; tables are never cut when it is a file, and names are no markup."""
     width = None if sys.stdout.isatty() else max(Console().width, 120)
-    return Console(width=width, markup=False, emoji=False)
+    return Console(width=width, markup=False, emoji=False, highlight=False)
 
 
 def show(data: Any, json: bool, render: Callable[[Any], None]) -> None:
@@ -66,7 +70,9 @@ def grid(title: str, rows: Sequence[dict[str, Any]], caption: str | None = None)
     )
     for key in keys:
         values = [row.get(key) for row in rows]
-        numeric = all(isinstance(v, int | float) or v is None for v in values)
+        numeric = all(
+            v is None or isinstance(v, int | float) or str(v)[:1].isdigit() for v in values
+        )
         table.add_column(_header(key), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_cell(key, row.get(key)) for key in keys))
@@ -204,16 +210,20 @@ def written(files: Sequence[Path], then: str) -> None:
 
 
 def _files(out: Console, files: Sequence[Path]) -> None:
+    """Name the files written; many in one folder take one line."""
     if not files:
         return
     out.print()
-    for path in files:
-        if path.suffix in (".png", ".svg", ".pdf"):
-            note = "chart"
-        elif path.name.endswith("perfetto.json"):
-            note = "open in ui.perfetto.dev"
-        else:
-            note = ""
-        out.print(
-            f"wrote {path}" + (f"  ({note})" if note else ""), highlight=False, soft_wrap=True
-        )
+    for parent in dict.fromkeys(path.parent for path in files):
+        inside = [path for path in files if path.parent == parent]
+        if len(inside) > MANY:
+            out.print(f"wrote {len(inside)} files in {parent}/", soft_wrap=True)
+            continue
+        for path in inside:
+            out.print(f"wrote {path}{_note(path)}", soft_wrap=True)
+
+
+def _note(path: Path) -> str:
+    if path.suffix in (".png", ".svg", ".pdf"):
+        return "  (chart)"
+    return "  (open in ui.perfetto.dev)" if path.name.endswith("perfetto.json") else ""
