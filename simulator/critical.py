@@ -96,17 +96,19 @@ def latency_parts(record: Record) -> FloatArray:
         start = np.maximum(log.start[request, task], since)
         ready = np.maximum(log.ready[request, task], since)
         edge = record.last_input[request, task]
-        fed = edge >= 0
-        source = np.where(fed, record.producer[request, edge], -1)
-        arrived = np.where(fed, np.maximum(record.arrived_at[request, edge], since), since)
-        sent = np.where(fed, np.maximum(record.sent_at[source, edge], since), since)
+        fed = np.flatnonzero(edge >= 0)
+        along = edge[fed]
+        source = record.producer[request[fed], along]
+        arrived, sent = since.copy(), since.copy()
+        arrived[fed] = np.maximum(record.arrived_at[request[fed], along], since[fed])
+        sent[fed] = np.maximum(record.sent_at[source, along], since[fed])
         out[whose, 0] += np.maximum(log.finish[request, task], since) - start
         out[whose, 1] += arrived - sent
         out[whose, 2] += start - ready
         out[whose, 3] += ready - arrived
-        on = fed & (sent > since)
-        whose, since, request = whose[on], since[on], source[on]
-        task = record.arrays.edge_src[edge[on]]
+        on = sent[fed] > since[fed]
+        whose, since, request = whose[fed][on], since[fed][on], source[on]
+        task = record.arrays.edge_src[along[on]]
     return out
 
 
