@@ -126,21 +126,25 @@ def evaluate_batch(
 def _checked(
     arrays: Arrays, node: IntArray, variant: IntArray, priority: IntArray
 ) -> tuple[IntArray, IntArray, IntArray]:
-    """Candidates as writeable C arrays of int64, whose indices are safe to use unchecked."""
+    """Candidates as writeable C arrays of int64."""
     for name, values in (("node", node), ("variant", variant), ("priority", priority)):
         if values.shape != (len(node), arrays.n_tasks):
             raise InvalidAllocation(
                 f"{name} must have shape ({len(node)}, {arrays.n_tasks}), got {values.shape}"
             )
+    rows = [np.require(x, np.int64, ["C", "W"]) for x in (node, variant, priority)]
+    return rows[0], rows[1], rows[2]
+
+
+def _refuse_outside(arrays: Arrays, node: IntArray, variant: IntArray) -> None:
+    """Compiled code uses nodes and variants as indices, unchecked."""
     for name, values, n in (
         ("node", node, arrays.n_nodes),
         ("variant", variant, arrays.n_variants),
     ):
-        if values.size and not (values.min() >= 0 and values.max() < n):
+        if values.min() < 0 or values.max() >= n:
             wrong = values[(values < 0) | (values >= n)][0]
             raise InvalidAllocation(f"a {name} must be one of 0..{n - 1}, got {wrong}")
-    rows = [np.require(x, np.int64, ["C", "W"]) for x in (node, variant, priority)]
-    return rows[0], rows[1], rows[2]
 
 
 def _runner(arrays: Arrays, realisation: Realisation) -> _Runner:
@@ -178,6 +182,7 @@ class _FastRunner:
 
     def __init__(self, kind: str, arrays: Arrays, realisation: Realisation) -> None:
         self.kind = kind
+        self.arrays = arrays
         self.batch, make_work = PASSES[kind]
         self.plan = static_plan(arrays, realisation)
         units = realisation.n_requests * arrays.n_tasks
@@ -186,10 +191,11 @@ class _FastRunner:
     def run(self, candidates: _Candidates, out: BatchResult, low: int, high: int) -> None:
         node, variant, priority = (x[low:high] for x in candidates)
         room = self.rooms.take()
-        self.batch(
-            self.plan, room, node, variant, priority, out.completed[low:high], out.busy[low:high]
-        )
+        completed, busy = out.completed[low:high], out.busy[low:high]
+        done = self.batch(self.plan, room, node, variant, priority, completed, busy)
         self.rooms.give_back(room)
+        if done < high - low:
+            _refuse_outside(self.arrays, node[done:], variant[done:])
 
 
 class _KernelRunner:
@@ -199,6 +205,7 @@ class _KernelRunner:
         from simulator.kernel import make_luck, make_state, world_of
 
         self.kind = kind
+        self.arrays = arrays
         self.legal = _Legality(arrays)
         self.world = world_of(arrays)
         self.luck = make_luck(arrays, realisation)
@@ -210,6 +217,7 @@ class _KernelRunner:
         from simulator.kernel import run_candidate
 
         node, variant, priority = (x[low:high] for x in candidates)
+        _refuse_outside(self.arrays, node, variant)
         legal = self.legal(node, variant)
         room = self.rooms.take()
         for b in range(high - low):

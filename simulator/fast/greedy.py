@@ -17,7 +17,7 @@ import numpy as np
 from simulator.arrays import FloatArray, IntArray
 from simulator.fast.compiled import Index, entry, helper
 from simulator.fast.messages import hold_of, later_request, message_bytes, usable_time
-from simulator.fast.order import is_legal, sort_by_priority
+from simulator.fast.order import is_legal, load, sort_by_priority
 from simulator.fast.plan import IndexArray, StaticPlan
 from simulator.fast.queues import (
     NO_KEY,
@@ -298,7 +298,7 @@ def greedy_batch(
     priority: IntArray,
     completed: FloatArray,
     busy: FloatArray,
-) -> None:
+) -> int:
     """Run candidates one after the other.
 
     Parameters
@@ -308,11 +308,17 @@ def greedy_batch(
     node, variant, priority : (B, T) int arrays
     completed : (B, R) float array, written; NaN throughout for a candidate that cannot run
     busy : (B, N) float array, written; slot-seconds, 0 for a candidate that cannot run
+
+    Returns
+    -------
+    int
+        B; or the first candidate with a node or variant that does not exist, where the work ends.
     """
     for b in range(node.shape[0]):
-        for t in range(plan.n_tasks):
-            work.node[t] = node[b, t]
-            work.variant[t] = variant[b, t]
+        inside = load(plan, node[b], plan.n_nodes, work.node)
+        inside &= load(plan, variant[b], plan.n_variants, work.variant)
+        if not inside:
+            return b
         busy[b, :] = 0.0
         if not plan.all_legal and not is_legal(plan, work.node, work.variant):
             completed[b, :] = np.nan
@@ -330,3 +336,4 @@ def greedy_batch(
                 if plan.is_exit[t]:
                     end = max(end, work.finish[row + t])
             completed[b, r] = end
+    return len(node)

@@ -168,6 +168,16 @@ def _count_down(t: Index, degree: Index, queue: Index, tail: Index, scratch: Ind
 
 
 @helper
+def load(plan: StaticPlan, given: IntArray, limit: Index, kept: IndexArray) -> bool:
+    """Copy one candidate's nodes or variants; False if one lies outside 0..limit - 1."""
+    outside = 0
+    for t in range(plan.n_tasks):
+        outside += np.uint64(given[t]) >= limit  # a negative number becomes a huge one
+        kept[t] = given[t]
+    return outside == 0
+
+
+@helper
 def is_legal(plan: StaticPlan, node: IndexArray, variant: IndexArray) -> bool:
     """Whether every task may run where it is put and every message has a route."""
     for t in range(plan.n_tasks):

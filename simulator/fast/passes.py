@@ -26,7 +26,7 @@ class Pass(NamedTuple):
         Allocates the room for one thread.
     """
 
-    batch: Callable[..., None]
+    batch: Callable[..., int]
     work: Callable[[StaticPlan, bool], Any]
 
 

@@ -18,6 +18,7 @@ from simulator.fast.messages import hold_of, message_bytes, usable_time
 from simulator.fast.order import (
     is_legal,
     is_topological,
+    load,
     merge_orders,
     sort_by_priority,
     split_by_stream,
@@ -218,7 +219,7 @@ def strict_batch(
     priority: IntArray,
     completed: FloatArray,
     busy: FloatArray,
-) -> None:
+) -> int:
     """Run candidates one after the other.
 
     Parameters
@@ -228,12 +229,18 @@ def strict_batch(
     node, variant, priority : (B, T) int arrays
     completed : (B, R) float array, written; NaN throughout for a candidate that cannot run
     busy : (B, N) float array, written; slot-seconds, 0 for a candidate that cannot run
+
+    Returns
+    -------
+    int
+        B; or the first candidate with a node or variant that does not exist, where the work ends.
     """
     order = work.order
     for b in range(node.shape[0]):
-        for t in range(plan.n_tasks):
-            work.node[t] = node[b, t]
-            work.variant[t] = variant[b, t]
+        inside = load(plan, node[b], plan.n_nodes, work.node)
+        inside &= load(plan, variant[b], plan.n_variants, work.variant)
+        if not inside:
+            return b
         busy[b, :] = 0.0
         sort_by_priority(priority[b], order, work.scratch)
         if plan.n_streams > ONE:
@@ -264,3 +271,4 @@ def strict_batch(
                 if plan.is_exit[t]:
                     end = max(end, work.finish[row + t])
             completed[b, r] = end
+    return len(node)

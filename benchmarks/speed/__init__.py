@@ -1,0 +1,1 @@
+"""How fast runs are evaluated: ``python -m benchmarks.speed``."""
