@@ -31,7 +31,8 @@ PEER_NAMES = {"heft": "HEFT", "cpop": "CPOP", "met": "MET", "mct": "MCT", "min_m
 
 def main() -> int:
     """Parse arguments, run, print, and return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    raw = argparse.RawTextHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--schedulers", default=None, help="comma-separated; default all")
     parser.add_argument("--limit", type=int, default=None, help="first N files only")

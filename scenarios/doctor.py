@@ -49,10 +49,10 @@ def _versions() -> tuple[str, str]:
 
 
 def _threads() -> tuple[str, str]:
-    import numba
+    from numba.core import config
 
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return "ok", f"{usable} usable cores, numba uses up to {numba.config.NUMBA_NUM_THREADS}"
+    return "ok", f"{usable} usable cores, numba uses up to {vars(config)['NUMBA_NUM_THREADS']}"
 
 
 def _cuda() -> tuple[str, str]:
@@ -100,12 +100,13 @@ def _kernel() -> tuple[str, str]:
 
 def _compiled() -> tuple[str, str]:
     import numba
+    from numba.core import config
 
-    if numba.config.DISABLE_JIT:
+    if vars(config)["DISABLE_JIT"]:
         return "failed", "NUMBA_DISABLE_JIT is set: the kernel runs interpreted, 100x slower"
     return (
         "ok",
-        f"numba {numba.__version__} compiles; cache in {numba.config.CACHE_DIR or 'the package'}",
+        f"numba {numba.__version__} compiles; cache: {cache}",
     )
 
 

@@ -78,7 +78,7 @@ def test_units(text, quantity, value):
     "text", ["-1 s", "nan", float("nan"), "1 parsec", "", "s", True, None, [1], "1 GB", -3]
 )
 def test_bad_time_names_the_field(text):
-    with pytest.raises(InvalidScenario, match="file.yaml: deadline"):
+    with pytest.raises(InvalidScenario, match=r"file\.yaml: deadline"):
         parse(text, "time", "file.yaml: deadline")
 
 
@@ -254,7 +254,7 @@ def test_allocation_round_trip(tmp_path):
     a.save(tmp_path / "a.json")
     assert Allocation.load(tmp_path / "a.json") == a
     (tmp_path / "bad.json").write_text('{"format": "alloclab-allocation/9"}')
-    with pytest.raises(InvalidAllocation, match="bad.json: format must be"):
+    with pytest.raises(InvalidAllocation, match=r"bad\.json: format must be"):
         Allocation.load(tmp_path / "bad.json")
 
 
@@ -287,9 +287,12 @@ def test_families_and_seeds_are_disjoint_and_reproducible():
 
 
 def test_sizes_scale_all_stages_of_a_request_together():
-    p = problem([task("a", scale_with="tok"), task("b", scale_with="tok")],
-                [Edge("a", "b", scale_with="tok")], requests=10,
-                sizes={"tok": Size(Distribution("uniform", {"low": 1.0, "high": 9.0}), 2.0)})  # fmt: skip
+    p = problem(
+        [task("a", scale_with="tok"), task("b", scale_with="tok")],
+        [Edge("a", "b", scale_with="tok")],
+        requests=10,
+        sizes={"tok": Size(Distribution("uniform", {"low": 1.0, "high": 9.0}), 2.0)},
+    )
     r = draw(p, 5)
     assert np.array_equal(r.task_factor[:, 0], r.task_factor[:, 1])
     assert np.array_equal(r.task_factor[:, 0], r.edge_factor[:, 0])
