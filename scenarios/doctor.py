@@ -102,12 +102,11 @@ def _compiled() -> tuple[str, str]:
     import numba
     from numba.core import config
 
-    if vars(config)["DISABLE_JIT"]:
+    settings = vars(config)
+    if settings["DISABLE_JIT"]:
         return "failed", "NUMBA_DISABLE_JIT is set: the kernel runs interpreted, 100x slower"
-    return (
-        "ok",
-        f"numba {numba.__version__} compiles; cache: {cache}",
-    )
+    cache = settings["CACHE_DIR"] or "beside the code"
+    return "ok", f"numba {numba.__version__} compiles; cache: {cache}"
 
 
 _CHECKS: dict[str, Callable[[], tuple[str, str]]] = {
