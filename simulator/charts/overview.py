@@ -58,30 +58,27 @@ def _latencies(axes: Axes, view: View, scale: float) -> None:
         colour = style.PALETTE[i % len(style.PALETTE)] if len(streams) > 1 else style.PALETTE[0]
         axes.plot(trace.log.arrival[mine] / scale, latency[mine] / factor, ".", color=colour,
                   markersize=1.5 if many else 2.5, markeredgewidth=0, rasterized=many)  # fmt: skip
-    marks = {"p99": (float(np.quantile(latency[done], 0.99)), style.ACCENT)}
-    deadlines = {x.deadline_s for x in streams if x.deadline_s is not None}
-    if len(deadlines) == 1:
-        marks["SLO"] = (deadlines.pop(), style.INK)
     top = axes.get_ylim()[1]
-    for name, (seconds, colour) in marks.items():
-        level = seconds / factor
-        if level > 1.1 * top:
-            continue
-        axes.axhline(level, color=colour, linewidth=0.7, linestyle="-" if name == "p99" else "--")
-        axes.annotate(
-            name,
-            (1, level),
-            xycoords=("axes fraction", "data"),
-            xytext=(4, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=6.5,
-            color=colour,
-        )
+    p99 = float(np.quantile(latency[done], 0.99)) / factor
+    deadlines = {x.deadline_s / factor for x in streams if x.deadline_s is not None}
+    goal = deadlines.pop() if len(deadlines) == 1 else np.inf
+    axes.axhline(p99, color=style.ACCENT, linewidth=0.7)
+    together = abs(goal - p99) < 0.14 * top  # their labels would touch
+    _mark(axes, "p99, SLO" if together else "p99", p99, style.ACCENT)
+    if goal <= 1.1 * top:
+        axes.axhline(goal, color=style.INK, linewidth=0.7, linestyle="--")
+        if not together:
+            _mark(axes, "SLO", goal, style.INK)
     axes.set_ylim(0, None)
     axes.set_ylabel(f"latency\n({unit})", fontsize=7, rotation=0, ha="right", va="center")
     axes.tick_params(axis="y", labelsize=6.5, pad=2)
     axes.locator_params(axis="y", nbins=4)
+
+
+def _mark(axes: Axes, text: str, level: float, colour: str) -> None:
+    """Name a level at the right edge."""
+    axes.annotate(text, (1, level), xycoords=("axes fraction", "data"), xytext=(4, 0),
+                  textcoords="offset points", va="center", fontsize=6.0, color=colour)  # fmt: skip
 
 
 def _utilisation(axes: Axes, view: View, scale: float, first: float) -> None:

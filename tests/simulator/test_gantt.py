@@ -38,7 +38,9 @@ from simulator.gantt import paint
 from tests.simulator.test_trace import run
 
 
-def pipeline(requests: int = 1, rate: float = 2.0, tasks: int = 3) -> Trace:
+def pipeline(
+    requests: int = 1, rate: float = 2.0, tasks: int = 3, deadline_s: float | None = None
+) -> Trace:
     """A chain over three nodes, one of them with two slots."""
     graph = TaskGraph(
         tuple(Task(f"stage-{i}", (Variant("m", seconds={"*": 0.2}),)) for i in range(tasks)),
@@ -48,7 +50,8 @@ def pipeline(requests: int = 1, rate: float = 2.0, tasks: int = 3) -> Trace:
     arrivals = Arrivals("poisson", rate=rate) if requests > 1 else Arrivals()
     p = Problem(
         Cluster.star("c", nodes, 1e6, 0.01),
-        (Stream("s", graph, arrivals, requests=requests),), network="fifo", name="pipeline",
+        (Stream("s", graph, arrivals, requests=requests, deadline_s=deadline_s),),
+        network="fifo", name="pipeline",
     )  # fmt: skip
     return simulate(p, Allocation.of(p, np.arange(tasks) % 3), engine="reference")
 
@@ -131,7 +134,8 @@ def boxes(figure: Figure) -> list[Any]:
 
 
 @pytest.mark.parametrize("make", [pipeline, lambda: pipeline(tasks=9), lambda: pipeline(12),
-                                  lambda: pipeline(400), run])  # fmt: skip
+                                  lambda: pipeline(400, deadline_s=1.0),
+                                  lambda: pipeline(400, deadline_s=3.2), run])  # fmt: skip
 def test_texts_do_not_overlap_and_stay_in_the_figure(make: Any) -> None:
     _, figure = painted(make())
     texts = boxes(figure)
