@@ -35,7 +35,8 @@ def measure(trace: Trace) -> Metrics:
     path = critical_path(trace)
     if record.n_requests == 1 and path:
         values |= _single(problem, record, values["makespan"])
-        if (length := sum(s.seconds for s in path)) > 0:
+        length = sum(s.seconds for s in path)
+        if length > 0 and problem.n_nodes > 1:
             moved = sum(s.seconds for s in path if s.kind == "transfer")
             values["critical_communication_share"] = moved / length
     stream = record.realisation.stream
