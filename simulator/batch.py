@@ -202,10 +202,12 @@ class _KernelRunner:
     """Everything else: the general kernel without its record."""
 
     def __init__(self, kind: str, arrays: Arrays, realisation: Realisation) -> None:
+        from simulator.batch_kernel import kernel_batch
         from simulator.kernel import make_luck, make_state, world_of
 
         self.kind = kind
         self.arrays = arrays
+        self.batch = kernel_batch
         self.legal = _Legality(arrays)
         self.world = world_of(arrays)
         self.luck = make_luck(arrays, realisation)
@@ -214,23 +216,14 @@ class _KernelRunner:
         self.rooms = _Rooms(lambda: make_state(self.world, self.luck, record=False), units)
 
     def run(self, candidates: _Candidates, out: BatchResult, low: int, high: int) -> None:
-        from simulator.kernel import run_candidate
-
         node, variant, priority = (x[low:high] for x in candidates)
         _refuse_outside(self.arrays, node, variant)
         legal = self.legal(node, variant)
+        arrival = out.arrival[low:high] if self.closed else np.empty((0, 0))
+        completed, busy = out.completed[low:high], out.busy[low:high]
         room = self.rooms.take()
-        for b in range(high - low):
-            if not legal[b]:
-                out.completed[low + b] = np.nan
-                if self.closed:
-                    out.arrival[low + b] = np.nan
-                continue
-            run_candidate(self.world, self.luck, room, node[b], variant[b], priority[b])
-            out.completed[low + b] = room.completed
-            out.busy[low + b] = room.busy
-            if self.closed:
-                out.arrival[low + b] = room.arrival
+        self.batch(self.world, self.luck, room, node, variant, priority, legal, completed, arrival,
+                   busy)  # fmt: skip
         self.rooms.give_back(room)
 
 

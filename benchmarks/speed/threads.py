@@ -1,8 +1,8 @@
 """Two threads against two processes: ``python -m benchmarks.speed.threads``.
 
 The same batches, round after round: two processes evaluate them on one thread each, then this
-process on two threads. Throughput in candidates a second of wall clock; the best short round of each
-side counts, since other programs on the machine can only slow a round down.
+process on two threads. Throughput in candidates a second of wall clock; of many short rounds the
+best one of each side counts, since other programs on the machine can only slow a round down.
 """
 
 from __future__ import annotations
