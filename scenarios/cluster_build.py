@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,8 @@ _DEVICE_FIELDS = {
     "busy_watts": ("busy_watts", "power"),
     "price_per_hour": ("price_per_hour", "price"),
 }
-_MOST_NODES = 10_000
+_MOST_NODES = 1000
+_MOST_LINKS = 20_000
 
 
 @functools.cache
@@ -129,12 +131,16 @@ def _connections(
         switches.append("switch")
         return [_connection(name, "switch", "<->", spec.star) for name in names]
     if spec.mesh is not None:
-        pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
+        if n * (n - 1) > 2 * _MOST_LINKS:
+            raise InvalidScenario(f"a mesh of {n} nodes is too large; take a star")
+        pairs = list(itertools.combinations(names, 2))
         return [_connection(a, b, "<->", spec.mesh) for a, b in pairs]
     found: list[Connection] = []
     for text, link in (spec.links or {}).items():
         with at(f"links.{text}"):
             found += _written_out(text, link, members, switches)
+            if len(found) > _MOST_LINKS:
+                raise InvalidScenario(f"there are more than {_MOST_LINKS} connections")
     return found
 
 
@@ -157,12 +163,9 @@ def _written_out(
         if end not in points:
             raise unknown("node or switch", end, points)
     if left == right and len(points[left]) > 1:
-        inside = points[left]
-        pairs = [(a, b) for i, a in enumerate(inside) for b in inside[i + 1 :]]
+        pairs = list(itertools.combinations(points[left], 2))
     else:
         pairs = [(a, b) for a in points[left] for b in points[right]]
-    if len(pairs) > _MOST_NODES * 10:
-        raise InvalidScenario(f"{len(pairs)} connections are too many")
     return [_connection(a, b, arrow, link) for a, b in pairs]
 
 

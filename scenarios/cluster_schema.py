@@ -15,6 +15,7 @@ from scenarios.fields import (
     Number,
     Power,
     Price,
+    Share,
     Strict,
     Text,
     Time,
@@ -22,14 +23,13 @@ from scenarios.fields import (
 )
 
 VERSION = 1
-Fraction = Annotated[Number, Field(le=1)]
 
 
 class NodeSpec(Strict):
     """One node, or `count` of them; what is not said comes from its device."""
 
     device: Name | None = Field(None, description="Device of clusters/devices.yaml.")
-    count: Annotated[int, Field(strict=True, ge=1, le=10_000)] | None = Field(
+    count: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = Field(
         None, description="That many nodes, called name-1, name-2, ..."
     )
     labels: list[Name] = Field([], description="What tasks may ask for, such as entry.")
@@ -39,7 +39,7 @@ class NodeSpec(Strict):
     )
     speed: Number | None = Field(None, description="Relative speed for tasks given in seconds.")
     peak_flops: dict[Name, FlopRate] | None = Field(None, description="Peak FLOP/s by dtype.")
-    efficiency: dict[Name, dict[Name, Fraction]] | None = Field(
+    efficiency: dict[Name, dict[Name, Share]] | None = Field(
         None, description="Fraction of the peak by dtype and operator class."
     )
     memory: Bytes | None = Field(None, description="Memory for weights and working sets.")

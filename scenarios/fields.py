@@ -11,6 +11,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Discriminator,
+    Field,
     StringConstraints,
     Tag,
     WithJsonSchema,
@@ -97,6 +98,13 @@ Rate = _quantity("rate")
 Power = _quantity("power")
 Price = _quantity("price")
 Number = _quantity("number")
+Share = Annotated[
+    float,
+    checked_by(_parser("number")),
+    Field(le=1),
+    WithJsonSchema({"$comment": f"{UNITS}share"}),
+]
+"""A number from 0 to 1, or a percentage."""
 
 
 def _table(quantity: str) -> Any:

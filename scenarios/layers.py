@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,7 @@ def read_layers(kind: str, path: Path, above: tuple[Path, ...] = ()) -> dict[str
     InvalidScenario
         A cycle of `extends`, another version of the format, or no mapping.
     """
-    resolved = path.resolve()
+    resolved = Path(os.path.normpath(path.absolute()))
     if resolved in above:
         chain = " -> ".join(label(kind, p) for p in (*above[above.index(resolved) :], resolved))
         raise InvalidScenario(f"{label(kind, path)}: extends goes in a circle: {chain}")
@@ -131,10 +132,16 @@ def check_header(data: Any, where: str, kind: str) -> None:
             f"{where}: expected a {kind} that begins with 'alloclab: {VERSION}', got {show(data)}"
         )
     if "alloclab" not in data:
-        hint = next((f"; did you mean it by {k!r}?" for k in data if nearest(k, ["alloclab"])), "")
+        close = [key for key in data if nearest(key, ["alloclab"])]
+        hint = f", did you mean it by {show(close[0])}?" if close else ""
+        foreign = ""
+        if where.lower().endswith(".json") and kind == "scenario":
+            from scenarios.importers import names as formats
+
+            foreign = f", or be of one of the formats {', '.join(formats())}"
         raise InvalidScenario(
             f"{where}: the key 'alloclab' is missing{hint}; "
-            f"a {kind} file says 'alloclab: {VERSION}'"
+            f"a {kind} file must say 'alloclab: {VERSION}'{foreign}"
         )
     version = data["alloclab"]
     if isinstance(version, bool) or version != VERSION:

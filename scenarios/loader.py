@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scenarios import layers
-from scenarios.messages import at, relocated, sentence
+from scenarios.messages import at, sentence, within
 from scenarios.scenario import Scenario
-from simulator.errors import AlloclabError, InvalidScenario
+from simulator.errors import InvalidScenario
 
 if TYPE_CHECKING:
     from simulator.cluster import Cluster
@@ -48,7 +48,7 @@ def load(name_or_path: str | Path) -> Scenario:
     >>> load("translation").problem(seed=0).task_names
     ('understand', 'extract', 'translate')
     """
-    with at(""):
+    with within(""):
         path = layers.locate("scenario", str(name_or_path))
         return _imported(path) or _scenario(path)
 
@@ -60,7 +60,7 @@ def load_cluster(name_or_path: str | Path) -> Cluster:
     ------
     UnknownName, InvalidScenario
     """
-    with at(""):
+    with within(""):
         path = layers.locate("cluster", str(name_or_path))
         return _cluster(path)
 
@@ -78,7 +78,7 @@ def parse_scenario(
     folder : Path or None
         Where relative file names start from; default the current one.
     """
-    with at(name):
+    with within(name):
         layers.check_header(data, name, "scenario")
         merged = layers.extend("scenario", data, folder or Path(), name)
         return _build(merged, name, name)
@@ -96,7 +96,7 @@ def _imported(path: Path) -> Scenario | None:
 def _scenario(path: Path) -> Scenario:
     where = layers.label("scenario", path)
     data = layers.read_layers("scenario", path)
-    with at(where):
+    with within(where):
         return _build(data, path.stem, where)
 
 
@@ -106,20 +106,18 @@ def _build(data: dict[str, Any], name: str, source: str) -> Scenario:
     from scenarios.build import build_scenario
     from scenarios.schema import ScenarioFile
 
-    folder = Path()
     inline = data.get("cluster")
     if isinstance(inline, dict) and "extends" in inline:
-        data = {**data, "cluster": layers.extend("cluster", inline, folder, "cluster")}
+        whole = layers.extend("cluster", inline, Path(), "cluster")
+        data = {**data, "cluster": {k: v for k, v in whole.items() if k != "alloclab"}}
     try:
         spec = ScenarioFile.model_validate(data)
     except ValidationError as error:
         raise InvalidScenario(sentence(error)) from None
     cluster: Cluster | None = None
     if isinstance(spec.cluster, str):
-        try:
+        with at("cluster"):
             cluster = load_cluster(spec.cluster)
-        except AlloclabError as error:
-            raise relocated(error, "cluster") from None
     elif spec.cluster is not None:
         from scenarios.cluster_build import build_cluster
 
@@ -135,7 +133,7 @@ def _cluster(path: Path) -> Cluster:
     from scenarios.cluster_schema import ClusterFile
 
     data = layers.read_layers("cluster", path)
-    with at(layers.label("cluster", path)):
+    with within(layers.label("cluster", path)):
         try:
             spec = ClusterFile.model_validate(data)
         except ValidationError as error:

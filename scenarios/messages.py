@@ -79,24 +79,39 @@ def _what(kind: str, message: str, value: Any, context: dict[str, Any]) -> str:
     return f"expected {expected}, got {show(value)}"
 
 
-def relocated(error: AlloclabError, where: str) -> AlloclabError:
-    """The same error with a place in front, on one line of at most `LONGEST` characters."""
+def one_line(text: str) -> str:
+    """Printable, without line breaks, and at most `LONGEST` characters."""
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
+
+
+def in_file(error: AlloclabError, name: str) -> AlloclabError:
+    """The same error with the name of a file in front, if it does not stand there yet."""
     text = str(error)
-    if where and not text.startswith(where):
-        text = f"{where}: {text}"
-    text = " ".join(text.split())
-    if len(text) > LONGEST:
-        text = text[: LONGEST - 3] + "..."
-    return type(error)(text)
+    return type(error)(one_line(text if text.startswith(name) else f"{name}: {text}"))
 
 
 @contextmanager
-def at(where: str) -> Iterator[None]:
-    """Put a place in front of every error that comes from within."""
+def within(name: str) -> Iterator[None]:
+    """Put the name of a file in front of every error from within."""
     try:
         yield
     except AlloclabError as error:
-        raise relocated(error, where) from None
+        raise in_file(error, name) from None
+
+
+@contextmanager
+def at(field: str) -> Iterator[None]:
+    """Put a field in front of every error from within; inner fields follow after a dot."""
+    try:
+        yield
+    except AlloclabError as error:
+        inner, said = getattr(error, "_said_at", ("", str(error)))
+        dot = "." if inner and not inner.startswith("[") else ""
+        path = f"{field}{dot}{inner}"
+        outer = type(error)(f"{path}: {said}")
+        outer._said_at = (path, said)  # type: ignore[attr-defined]
+        raise outer from None
 
 
 def refuse(wrong: bool, message: str) -> None:

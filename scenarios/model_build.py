@@ -196,7 +196,7 @@ def curve(value: Table, points: tuple[int, ...]) -> Curve:
 
 
 def _work(spec: WorkSpec, points: tuple[int, ...]) -> Work:
-    flops = spec.flops if isinstance(spec.flops, dict) else {"other": spec.flops}
+    flops = spec.flops if isinstance(spec.flops, dict) else {"matmul": spec.flops}
     return Work(
         flops={kind: curve(value, points) for kind, value in flops.items()},
         bytes_touched=curve(spec.bytes, points),

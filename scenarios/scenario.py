@@ -69,18 +69,21 @@ class Scenario:
         ------
         InvalidScenario, Unsupported
         """
-        return Problem(
-            cluster=self.cluster,
-            streams=self.streams,
-            network=self.network,
-            dispatch=self.dispatch,
-            discipline=self.discipline,
-            objective=self.objective,
-            dynamics=self.dynamics,
-            name=self.name,
-            plan_draws=self.plan_draws,
-            plan_seed=seed,
-        )
+        from scenarios.messages import within
+
+        with within(self.source):
+            return Problem(
+                cluster=self.cluster,
+                streams=self.streams,
+                network=self.network,
+                dispatch=self.dispatch,
+                discipline=self.discipline,
+                objective=self.objective,
+                dynamics=self.dynamics,
+                name=self.name,
+                plan_draws=self.plan_draws,
+                plan_seed=seed,
+            )
 
     def on(self, cluster: Cluster) -> Scenario:
         """The same scenario on another cluster.

@@ -15,6 +15,7 @@ from scenarios.fields import (
     Name,
     Number,
     Rate,
+    Share,
     Strict,
     Text,
     Time,
@@ -23,7 +24,6 @@ from scenarios.fields import (
 )
 
 Count = Annotated[int, Field(strict=True, ge=1, le=10_000_000)]
-Share = Annotated[Number, Field(le=1)]
 
 
 # ----- distributions -----------------------------------------------------------------------------
@@ -105,7 +105,7 @@ class WorkSpec(Strict):
     """What a model computes, whatever the device: durations follow by the roofline formula."""
 
     flops: either(text=FlopsTable, number=FlopsTable, mapping=dict[Name, FlopsTable]) = Field(
-        description="FLOPs, in all or by operator class (matmul, conv, attention, other)."
+        description="FLOPs by operator class (matmul, conv, attention, other); plain: matmul."
     )
     bytes: BytesTable = Field(0.0, description="Bytes read and written by all operators.")
     operators: Number = Field(0.0, description="Launches.")

@@ -47,7 +47,10 @@ def _units() -> dict[str, Any]:
     from scenarios.fields import unit_schema
     from simulator.units import QUANTITIES
 
-    return {quantity: unit_schema(quantity) for quantity in QUANTITIES}
+    units = {quantity: unit_schema(quantity) for quantity in QUANTITIES}
+    number, text = units["number"]["anyOf"]
+    share = {"description": "a share such as 30 %", "anyOf": [{**number, "maximum": 1}, text]}
+    return {**units, "share": share}
 
 
 def _clean(entry: Any) -> Any:
@@ -66,6 +69,8 @@ def _clean(entry: Any) -> Any:
             out["$ref"] = f"#/$defs/{str(value).removeprefix(UNITS)}"
         elif key in ("properties", "patternProperties", "$defs"):
             out[key] = {name: _clean(item) for name, item in value.items()}
+        elif key == "additionalProperties" and isinstance(value, dict):
+            out[key] = _flat({"anyOf": [_clean(value), {"type": "null"}]})  # null removes it
         else:
             out[key] = _clean(value)
     return _flat(out)

@@ -313,6 +313,7 @@ def _shortest_paths(
 ) -> dict[str, tuple[int, ...]]:
     """Dijkstra with the whole key (latency, hops, link ids), so that ties have one answer."""
     best: dict[str, tuple[int, ...]] = {}
+    promised: dict[str, tuple[float, int, tuple[int, ...]]] = {}
     heap: list[tuple[float, int, tuple[int, ...], str]] = [(0.0, 0, (), source)]
     while heap:
         latency, hops, path, here = heapq.heappop(heap)
@@ -321,7 +322,9 @@ def _shortest_paths(
         best[here] = path
         for there, link in leaving[here]:
             if there not in best and link not in path:
-                key = latency + links[link].latency_s
-                heapq.heappush(heap, (key, hops + 1, (*path, link), there))
+                key = (latency + links[link].latency_s, hops + 1, (*path, link))
+                if there not in promised or key < promised[there]:
+                    promised[there] = key
+                    heapq.heappush(heap, (*key, there))
     del best[source]
     return best

@@ -34,7 +34,10 @@ class UnknownName(AlloclabError, LookupError):
 
 def nearest(name: str, choices: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the closest choice, or an empty string."""
-    hits = difflib.get_close_matches(str(name), [str(c) for c in choices], n=1, cutoff=0.5)
+    known = [str(c) for c in choices]
+    hits = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+    if not hits and len(name) >= 2:  # "p99" is far from "p99_latency", letter by letter
+        hits = [c for c in known if name.lower() in c.lower()][:1]
     return f"; did you mean {hits[0]!r}?" if hits else ""
 
 
@@ -47,7 +50,7 @@ def unknown(kind: str, name: str, choices: Iterable[str], where: str = "") -> Un
     "unknown node 'gpu1'; did you mean 'gpu-1'? (known: gpu-1, cpu)"
     """
     known = [str(c) for c in choices]
-    hint = nearest(name, known) or ";"
+    hint = nearest(name, known)
     shown = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
     prefix = f"{where}: " if where else ""
     return UnknownName(f"{prefix}unknown {kind} {str(name)[:80]!r}{hint} (known: {shown})")
