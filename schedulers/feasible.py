@@ -1,7 +1,7 @@
 """The first complete placement of a tightly constrained problem, or a sentence why there is none.
 
 Tried in this order: greedy completion, largest tasks first, restarted with whatever failed in
-front (`seats.complete`); then exhaustive depth-first search, cut off after `STEPS` placements.
+front (`guard.complete`); then exhaustive depth-first search, cut off after `STEPS` placements.
 If that ends by itself, no admissible allocation exists; if it is cut off, none was found.
 """
 
@@ -13,7 +13,8 @@ import numpy as np
 
 from schedulers.admissible import Room, Rules, new_room
 from schedulers.compiled import entry
-from schedulers.seats import fits_memory, keep_books, kept_apart, occupy, recount
+from schedulers.guard import keep_books
+from schedulers.seats import fits_memory, kept_apart, occupy, recount
 from simulator.arrays import BoolArray, IntArray
 from simulator.errors import Infeasible
 

@@ -110,9 +110,12 @@ def _chosen(
             if not state.fit[t, v, n]:
                 continue
             hold = view.hold[t, v, n]
+            extra = bias[t, n] if bias.shape[0] > 0 else 0.0
+            if choice == FINISH and best_n >= 0 and (state.ready[n] + hold) + extra > best:
+                continue  # no gap is early enough
             done = earliest(lanes, view.slots, insertion, n, state.ready[n], hold) + hold
             if choice == FINISH:
-                key = done + bias[t, n]
+                key = done + extra
             elif choice == AVAILABLE:
                 key = lanes.free[n, free_slot(lanes, view.slots, n)]
             elif choice == HOLD:
@@ -212,7 +215,7 @@ def list_plan(
     """
     view = view_of(problem)
     shape = (view.n_tasks, view.n_nodes)
-    bias = np.zeros(shape) if bias is None else bias
+    bias = np.empty((0, 0)) if bias is None else bias
     wish = np.full(shape[0], -1, dtype=np.int64) if wish is None else wish
     lots = np.empty((shape[0], 2)) if lots is None else lots
 

@@ -5,24 +5,27 @@ Two ways to find a place on a node, both by exact comparison and without any eps
 * append: not before the last start on that node, and when a slot is free. This is the order in
   which a strict node starts its tasks, so c slots need no more than their c release times.
 * insertion: the earliest gap that holds the task. One slot keeps its bookings sorted and looks for
-  the first gap by bisection; c slots keep a profile of how many are in use, since a place on a node
-  of interchangeable slots is a time at which fewer than c are, whichever slot that will be.
+  the first gap from the end backwards; c slots keep a profile of how many are in use, since a
+  place on a node of interchangeable slots is a time at which fewer than c are, whichever slot that
+  will be.
 
 Either way the task starts at its inputs' arrival or at the finish of another one. Therefore a
 strict replay of the ranks by (start, finish, topological index) gives the planned times bit for
-bit, save in two cases where it can be earlier: among tasks that start and finish together the ranks
-may differ from the order of placing, and sends are known only afterwards. `replayed` covers both.
+bit, save in two cases: tasks that start and finish together, on several slots or because they take
+no time, may be ranked otherwise than they were placed; and sends are known only afterwards.
+`replayed` covers both.
 """
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from schedulers.compiled import entry, helper, routine
-from schedulers.view import View, inputs_ready
+from schedulers.view import View, inputs_there
 from simulator import costs
 from simulator.allocation import Allocation, Placement
 from simulator.arrays import FloatArray, IntArray
@@ -60,6 +63,8 @@ class Plan:
         variants, nodes = problem.variant_names, problem.node_names
         columns = (self.node.tolist(), self.variant.tolist(), self.priority.tolist())
         rows, blank = [], Placement.__new__
+        collecting = gc.isenabled()
+        gc.disable()  # many new objects and no garbage: a full collection here would cost 100 ms
         for name, of, n, v, rank in zip(problem.task_names, variants, *columns, strict=True):
             # The constructor of a frozen record costs more than planning the task.
             row = blank(Placement)
@@ -70,6 +75,8 @@ class Plan:
             fields["priority"] = rank
             fields["share"] = 1.0
             rows.append(row)
+        if collecting:
+            gc.enable()
         return Allocation(tuple(rows))
 
 
@@ -81,6 +88,8 @@ class Lanes(NamedTuple):
     last : (N,) float array, latest start on a node
     free : (N, C) float array, append: when each slot becomes free
     booked : (N,) int array, bookings (insertion, one slot) or steps of the profile (many slots)
+    dense : (N,) float array, insertion on one slot: until when bookings follow each other from 0 on
+        without a gap
     start, finish : (N, T) float arrays, insertion on one slot: bookings in order of start
     step, used : (N, 2 T + 1) arrays, insertion on many slots: ``used[n, i]`` slots are taken on
         ``[step[n, i], step[n, i + 1])``, the last step without end
@@ -89,6 +98,7 @@ class Lanes(NamedTuple):
     last: FloatArray
     free: FloatArray
     booked: IntArray
+    dense: FloatArray
     start: FloatArray
     finish: FloatArray
     step: FloatArray
@@ -104,6 +114,7 @@ def new_lanes(view: View, insertion: bool) -> Lanes:
         last=np.zeros(n),
         free=np.zeros((n, c)),
         booked=(view.slots > 1).astype(np.int64),
+        dense=np.zeros(n),
         start=np.empty((n, single)),
         finish=np.empty((n, single)),
         step=np.zeros((n, many)),
@@ -138,42 +149,37 @@ def append(lanes: Lanes, slots: IntArray, n: int, start: float, finish: float) -
 @helper
 def gap_start(lanes: Lanes, n: int, ready: float, hold: float) -> float:
     """Earliest start in a gap of the only slot of a node."""
-    # The first booking whose start leaves room for a task that starts when ready: mostly near the
-    # end, hence looked for backwards in growing strides, then by bisection.
-    high = lanes.booked[n]
-    earliest = ready + hold
-    low, stride = high - 1, 1
-    while low >= 0 and lanes.start[n, low] >= earliest:
-        high = low
-        low -= stride
-        stride <<= 1
-    low = max(low + 1, 0)
-    while low < high:
-        middle = (low + high) >> 1
-        if lanes.start[n, middle] < earliest:
-            low = middle + 1
-        else:
-            high = middle
-    while True:
-        start = ready
-        if low > 0:
-            start = max(ready, lanes.finish[n, low - 1])
-        if low == lanes.booked[n] or start + hold <= lanes.start[n, low]:
-            return start
-        low += 1
+    if hold > 0.0:
+        ready = max(ready, lanes.dense[n])
+    soonest = ready + hold
+    i = lanes.booked[n]
+    best = ready if i == 0 else max(ready, lanes.finish[n, i - 1])
+    # Backwards, since most tasks are ready late: no gap before the first booking that starts in
+    # time for a task that starts when ready can hold it.
+    while i > 0 and lanes.start[n, i - 1] >= soonest:
+        i -= 1
+        begin = ready if i == 0 else max(ready, lanes.finish[n, i - 1])
+        if begin + hold <= lanes.start[n, i]:
+            best = begin
+    return best
 
 
 @helper
-def fill_gap(lanes: Lanes, n: int, start: float, finish: float) -> None:
+def fill_gap(lanes: Lanes, n: int, begin: float, end: float) -> None:
     """Book a place that `gap_start` found."""
     i = lanes.booked[n]
-    while i > 0 and lanes.start[n, i - 1] >= finish and lanes.finish[n, i - 1] > start:
+    while i > 0 and lanes.start[n, i - 1] >= end and lanes.finish[n, i - 1] > begin:
         lanes.start[n, i] = lanes.start[n, i - 1]
         lanes.finish[n, i] = lanes.finish[n, i - 1]
         i -= 1
-    lanes.start[n, i] = start
-    lanes.finish[n, i] = finish
+    lanes.start[n, i] = begin
+    lanes.finish[n, i] = end
     lanes.booked[n] += 1
+    if begin == lanes.dense[n]:
+        lanes.dense[n] = end
+        while i + 1 < lanes.booked[n] and lanes.start[n, i + 1] == lanes.dense[n]:
+            i += 1
+            lanes.dense[n] = lanes.finish[n, i]
 
 
 @helper
@@ -280,13 +286,12 @@ def _replay(
     variant: IntArray,
     start: FloatArray,
     finish: FloatArray,
-    ready: FloatArray,
 ) -> None:
     """Starts and finishes of a strict run, every node taking its tasks in the given order."""
     for k in range(order.shape[0]):
         t = order[k]
-        inputs_ready(view, t, node, variant, finish, ready)
-        start[t] = append_start(lanes, view.slots, node[t], ready[node[t]])
+        ready = inputs_there(view, t, node, variant, finish)
+        start[t] = append_start(lanes, view.slots, node[t], ready)
         finish[t] = start[t] + exact_hold(view, t, node, variant[t])
         append(lanes, view.slots, node[t], start[t], finish[t])
 
@@ -305,7 +310,9 @@ def replayed(
     order = np.lexsort((view.position, finish, start))
     priority = np.empty_like(order)
     priority[order] = np.arange(len(order))
+    if view.slots.max() == 1 and not view.sends and (start < finish).all():
+        return Plan(node, variant, priority, start, finish)
     times = np.empty((2, len(order)))
     lanes = new_lanes(view, insertion=False)
-    _replay(view, lanes, order, node, variant, times[0], times[1], np.empty(view.n_nodes))
+    _replay(view, lanes, order, node, variant, times[0], times[1])
     return Plan(node, variant, priority, times[0], times[1])

@@ -255,8 +255,24 @@ def inputs_ready(
                     there = (done + transfer_seconds(view, a, n, size)) + view.wake[n]
                     ready[n] = there if there > ready[n] else ready[n]
         else:
+            latency, bandwidth, wake = view.latency[a], view.bandwidth[a], view.wake
             for n in range(n_nodes):
-                x = view.latency[a, n] + size / view.bandwidth[a, n]
-                there = (done + x) + view.wake[n]
+                there = (done + (latency[n] + size / bandwidth[n])) + wake[n]
                 ready[n] = there if there > ready[n] else ready[n]
         ready[a] = here
+
+
+@helper
+def inputs_there(
+    view: View, t: int, node: IntArray, variant: IntArray, finish: FloatArray
+) -> float:
+    """When all inputs of a task can be used on its own node; as `inputs_ready`."""
+    b, ready = node[t], 0.0
+    for i in range(view.in_ptr[t], view.in_ptr[t + 1]):
+        p = view.in_src[i]
+        there = finish[p]
+        if node[p] != b:
+            size = view.size[view.in_edge[i], variant[p]]
+            there = (there + transfer_seconds(view, node[p], b, size)) + view.wake[b]
+        ready = max(ready, there)
+    return ready
