@@ -31,7 +31,7 @@ def summary_rows(result: Comparison) -> list[dict[str, Any]]:
             continue
         row: dict[str, Any] = {"scheduler": entry["scheduler"]}
         row[objective] = _value(objective, entry["objective"])
-        row["vs best"] = f"{entry['ratio']:.3f}x"
+        row["vs best"] = _times(entry["ratio"])
         if "gap" in entry:
             row["gap to bound"] = _percent(entry["gap"])
         for key, heading in HEADINGS.items():
@@ -55,8 +55,15 @@ def _metric(key: str, value: float) -> str:
     return f"{value:.3g}"
 
 
-def _percent(value: float) -> str:
-    return f"{100 * value:.1f} %" if value < 10 else f"{1 + value:.3g}x"
+def _percent(gap: float) -> str:
+    """A gap above the bound; as a multiple where percents stop being readable."""
+    return f"{100 * gap:.1f} %" if gap < 10 else _times(1 + gap)
+
+
+def _times(ratio: float) -> str:
+    if ratio < 10:
+        return f"{ratio:.3f}x"
+    return f"{ratio:.1f}x" if ratio < 100 else f"{ratio:,.0f}x"
 
 
 def caption(result: Comparison) -> str:
