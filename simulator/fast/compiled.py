@@ -49,8 +49,19 @@ def entry(function: F) -> F:
 
 
 def helper(function: F) -> F:
-    """Compile a function that compiled code calls; it disappears into its callers."""
+    """Compile a function that compiled code calls; its source is put into its callers' source.
+
+    For functions of the large tuples, which are slow to compile as arguments of a call.
+    """
     compiled: F = njit(inline="always", **OPTIONS)(function)
+    return compiled
+
+
+def small(function: F) -> F:
+    """Compile a function of a few arrays and numbers; its machine code is put into its callers'."""
+    compiled: F = njit(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(
+        function
+    )
     return compiled
 
 

@@ -16,24 +16,24 @@ import numpy as np
 
 from simulator.arrays import FloatArray, IntArray
 from simulator.fast.compiled import Index, entry, helper
-from simulator.fast.messages import hold_of, later_request, message_bytes, usable_time
+from simulator.fast.messages import complete, hold_of, later_request, message_bytes, usable_time
 from simulator.fast.order import is_legal, load, sort_by_priority
 from simulator.fast.plan import IndexArray, StaticPlan
 from simulator.fast.queues import (
+    BLOCK,
     NO_KEY,
     ONE,
-    TWO,
     ZERO,
     Queues,
     WideArray,
     clear,
+    least_of,
+    least_of_eight,
     make_queues,
     move_ready,
     put,
     take,
 )
-
-BLOCK = np.uint64(8)
 
 
 class GreedyWork(NamedTuple):
@@ -239,25 +239,6 @@ def send(plan: StaticPlan, work: GreedyWork, r: Index, t: Index, k: Index, now: 
 
 
 @helper
-def least_of(times: FloatArray, first: Index, last: Index) -> float:
-    """Least of ``times[first:last]``."""
-    least = np.inf
-    for i in range(first, last):
-        least = min(least, times[i])
-    return least
-
-
-@helper
-def least_of_eight(times: FloatArray, first: Index) -> float:
-    """Least of the eight numbers from `first` on."""
-    a = min(times[first], times[first + ONE])
-    b = min(times[first + TWO], times[first + TWO + ONE])
-    c = min(times[first + TWO + TWO], times[first + TWO + TWO + ONE])
-    d = min(times[first + BLOCK - TWO], times[first + BLOCK - ONE])
-    return min(min(a, b), min(c, d))
-
-
-@helper
 def play(plan: StaticPlan, work: GreedyWork) -> None:
     """Go from one start of tasks to the next."""
     block_time, node_time, chosen = work.block_time, work.node_time, work.chosen
@@ -287,6 +268,34 @@ def play(plan: StaticPlan, work: GreedyWork) -> None:
             n_started = choose(plan, work, chosen[i], now, n_started)
         for i in range(n_started):
             send(plan, work, work.started[i, 0], work.started[i, 1], work.started[i, 2], now)
+
+
+@helper
+def run_greedy(
+    plan: StaticPlan,
+    work: GreedyWork,
+    priority: IntArray,
+    completed: FloatArray,
+    busy: FloatArray,
+) -> None:
+    """Run the candidate in ``work.node`` and ``work.variant`` to its end.
+
+    For compiled searches, which change these in place between runs.
+
+    Parameters
+    ----------
+    plan : StaticPlan
+    work : GreedyWork, overwritten
+    priority : (T,) int array
+    completed : (R,) float array, written
+    busy : (N,) float array, increased by the slot-seconds of every node
+    """
+    rank_tasks(plan, work, priority)
+    reset(plan, work)
+    play(plan, work)
+    for r in range(plan.n_requests):
+        row = r * plan.n_tasks
+        completed[r] = complete(plan, r, row, work.node, work.start, work.finish, busy)
 
 
 @entry
@@ -320,20 +329,8 @@ def greedy_batch(
         if not inside:
             return b
         busy[b, :] = 0.0
-        if not plan.all_legal and not is_legal(plan, work.node, work.variant):
+        if plan.all_legal or is_legal(plan, work.node, work.variant):
+            run_greedy(plan, work, priority[b], completed[b], busy[b])
+        else:
             completed[b, :] = np.nan
-            continue
-        rank_tasks(plan, work, priority[b])
-        reset(plan, work)
-        play(plan, work)
-        for r in range(plan.n_requests):
-            s = plan.requests[r, 0]
-            row = r * plan.n_tasks
-            end = plan.arrival[r]
-            for i in range(plan.task_ptr[s], plan.task_ptr[s + ONE]):
-                t = plan.stream_tasks[i]
-                busy[b, work.node[t]] += work.finish[row + t] - work.start[row + t]
-                if plan.is_exit[t]:
-                    end = max(end, work.finish[row + t])
-            completed[b, r] = end
     return len(node)

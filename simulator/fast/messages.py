@@ -1,10 +1,13 @@
-"""Durations of holds and transfers under `ideal`, from the formulas that all engines share."""
+"""What passes share: holds, transfers under `ideal`, and what becomes of a request."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
 from simulator import costs
+from simulator.arrays import FloatArray
 from simulator.fast.compiled import Index, helper, part
 from simulator.fast.plan import IndexArray, StaticPlan, Tables
 
@@ -80,3 +83,27 @@ def hold_of(
                 size = message_bytes(plan, request, plan.outs[j, 2], v)
                 sends += _send_seconds(plan.overheads[n, 1], plan.overheads[n, 2], size)
     return _hold_seconds(plan.overheads[n, 0], work, sends)
+
+
+@helper
+def complete(
+    plan: StaticPlan,
+    request: Index,
+    row: Index,
+    node: IndexArray,
+    start: FloatArray,
+    finish: FloatArray,
+    busy: FloatArray,
+) -> Any:
+    """When a request is complete; adds its holds to `busy` (N,), in the order of the tasks.
+
+    The times of task t are at ``row + t``.
+    """
+    s = plan.requests[request, 0]
+    end = plan.arrival[request]
+    for i in range(plan.task_ptr[s], plan.task_ptr[s + ONE]):
+        t = plan.stream_tasks[i]
+        busy[node[t]] += finish[row + t] - start[row + t]
+        if plan.is_exit[t]:
+            end = max(end, finish[row + t])
+    return end

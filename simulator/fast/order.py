@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from simulator.arrays import IntArray
-from simulator.fast.compiled import Index, helper, part
+from simulator.fast.compiled import Index, helper, part, small
 from simulator.fast.plan import IndexArray, StaticPlan
 
 ONE = np.uint64(1)
 
 
-@helper
+@small
 def sort_by_priority(priority: IntArray, order: IndexArray, scratch: IndexArray) -> None:
     """Write the task ids into `order`, sorted by (priority, task).
 
@@ -79,7 +79,7 @@ def split_by_stream(
         scratch[place] += 1
 
 
-@helper
+@small
 def is_topological(now: IndexArray, order: IndexArray, position: IndexArray) -> bool:
     """Whether every producer comes before its consumers; overwrites `position` (at least T)."""
     for i in range(len(order)):
@@ -157,7 +157,7 @@ def merge_orders(
     return True
 
 
-@helper
+@small
 def _count_down(t: Index, degree: Index, queue: Index, tail: Index, scratch: IndexArray) -> Index:
     """Let a task wait for one less; returns the new end of the queue."""
     scratch[degree + t] -= np.uint32(1)

@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.arrays import FloatArray, IntArray
-from simulator.fast.compiled import Index, helper, part
+from simulator.fast.compiled import Index, helper, part, small
 from simulator.fast.plan import StaticPlan
 
 WideArray = NDArray[np.uint64]
 
 ZERO, ONE, TWO = np.uint64(0), np.uint64(1), np.uint64(2)
 INBOX = np.uint64(16)
+BLOCK = np.uint64(8)
 NO_KEY = np.iinfo(np.int64).max
 
 
@@ -79,7 +80,7 @@ def clear(plan: StaticPlan, q: Queues, node: NDArray[np.uint32]) -> None:
         q.n_later[n] = ZERO
 
 
-@helper
+@small
 def put(q: Queues, n: Index, now: float, time: float, key: Index) -> None:
     """Tell node `n` that a task will be ready at `time`."""
     if q.n_inbox[n] == INBOX:
@@ -100,7 +101,7 @@ def _empty_inbox(q: Queues, n: Index, now: float) -> None:
     q.n_inbox[n] = ZERO
 
 
-@helper
+@small
 def move_ready(q: Queues, n: Index, now: float) -> None:
     """Move what has become ready from one heap to the other."""
     while q.n_later[n] > ZERO and q.later_time[q.base[n]] <= now:
@@ -114,7 +115,7 @@ def _move_first(q: Queues, n: Index) -> None:
     _push_key(q, n, key)
 
 
-@helper
+@small
 def take(q: Queues, n: Index, now: float) -> tuple[Index, float]:
     """Take the ready task with the least key; `move_ready` was called for this time.
 
@@ -149,7 +150,7 @@ def take(q: Queues, n: Index, now: float) -> tuple[Index, float]:
     return key, wait
 
 
-@helper
+@small
 def _push_key(q: Queues, n: Index, key: Index) -> None:
     base = q.base[n]
     i = q.n_keys[n]
@@ -177,7 +178,7 @@ def _pop_key(q: Queues, n: Index) -> None:
     q.keys[base + i] = key
 
 
-@helper
+@small
 def _push_later(q: Queues, n: Index, time: float, key: Index) -> None:
     base = q.base[n]
     i = q.n_later[n]
@@ -190,7 +191,7 @@ def _push_later(q: Queues, n: Index, time: float, key: Index) -> None:
     q.n_later[n] += ONE
 
 
-@helper
+@small
 def _drop_later(q: Queues, n: Index) -> None:
     base = q.base[n]
     end = q.n_later[n] - ONE
@@ -207,3 +208,22 @@ def _drop_later(q: Queues, n: Index) -> None:
         i, child = child, TWO * child + ONE
     q.later_time[base + i] = time
     q.later_key[base + i] = key
+
+
+@small
+def least_of(times: FloatArray, first: Index, last: Index) -> float:
+    """Least of ``times[first:last]``."""
+    least = np.inf
+    for i in range(first, last):
+        least = min(least, times[i])
+    return least
+
+
+@small
+def least_of_eight(times: FloatArray, first: Index) -> float:
+    """Least of the eight numbers from `first` on."""
+    a = min(times[first], times[first + ONE])
+    b = min(times[first + TWO], times[first + TWO + ONE])
+    c = min(times[first + TWO + TWO], times[first + TWO + TWO + ONE])
+    d = min(times[first + BLOCK - TWO], times[first + BLOCK - ONE])
+    return min(min(a, b), min(c, d))

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simulator.arrays import FloatArray, IntArray
-from simulator.fast.compiled import Index, entry, helper
-from simulator.fast.messages import hold_of, message_bytes, usable_time
+from simulator.fast.compiled import Index, entry, helper, small
+from simulator.fast.messages import complete, hold_of, message_bytes, usable_time
 from simulator.fast.order import (
     is_legal,
     is_topological,
@@ -205,9 +205,52 @@ def _take_slot(work: StrictWork, n: Index, cell: Index, at: Any, turn: Any, hold
     work.finish_round[cell] = free_round[k]
 
 
-@helper
+@small
 def _earlier(a: Any, a_round: Any, b: Any, b_round: Any) -> bool:
     return a < b or (a == b and a_round < b_round)
+
+
+@helper
+def find_order(plan: StaticPlan, work: StrictWork, priority: IntArray) -> bool:
+    """Order the tasks of the candidate in `work`; False if it cannot run."""
+    order = work.order
+    sort_by_priority(priority, order, work.scratch)
+    if plan.n_streams > ONE:
+        split_by_stream(plan.task_ptr, plan.task_stream, order, work.scratch)
+    runs = plan.all_legal or is_legal(plan, work.node, work.variant)
+    if runs and not is_topological(plan.now, order, work.scratch):
+        runs = merge_orders(plan, work.node, order, work.scratch)
+    return runs
+
+
+@helper
+def run_strict(plan: StaticPlan, work: StrictWork, completed: FloatArray, busy: FloatArray) -> None:
+    """Run the candidate in ``work.node``, ``work.variant`` and ``work.order`` to its end.
+
+    For compiled searches, which change these in place between runs. The order must respect the
+    edges and every node's sequence, stream by stream.
+
+    Parameters
+    ----------
+    plan : StaticPlan
+    work : StrictWork, overwritten
+    completed : (R,) float array, written
+    busy : (N,) float array, increased by the slot-seconds of every node
+    """
+    work.free[:] = -np.inf
+    work.free_round[:] = 0
+    work.last[:] = -np.inf
+    work.last_round[:] = 0
+    for r in range(plan.n_requests):
+        s = plan.requests[r, 0]
+        first, last = plan.task_ptr[s], plan.task_ptr[s + ONE]
+        if plan.plain and not work.log:
+            plain_request(plan, work.order, first, last, plan.arrival[r], work.node, work.variant,
+                          work.start, work.finish, work.free)  # fmt: skip
+        else:
+            full_request(plan, work, r)
+        row = work.rows[r] * plan.n_tasks
+        completed[r] = complete(plan, r, row, work.node, work.start, work.finish, busy)
 
 
 @entry
@@ -235,40 +278,14 @@ def strict_batch(
     int
         B; or the first candidate with a node or variant that does not exist, where the work ends.
     """
-    order = work.order
     for b in range(node.shape[0]):
         inside = load(plan, node[b], plan.n_nodes, work.node)
         inside &= load(plan, variant[b], plan.n_variants, work.variant)
         if not inside:
             return b
         busy[b, :] = 0.0
-        sort_by_priority(priority[b], order, work.scratch)
-        if plan.n_streams > ONE:
-            split_by_stream(plan.task_ptr, plan.task_stream, order, work.scratch)
-        runs = plan.all_legal or is_legal(plan, work.node, work.variant)
-        if runs and not is_topological(plan.now, order, work.scratch):
-            runs = merge_orders(plan, work.node, order, work.scratch)
-        if not runs:
+        if find_order(plan, work, priority[b]):
+            run_strict(plan, work, completed[b], busy[b])
+        else:
             completed[b, :] = np.nan
-            continue
-        work.free[:] = -np.inf
-        work.free_round[:] = 0
-        work.last[:] = -np.inf
-        work.last_round[:] = 0
-        for r in range(plan.n_requests):
-            s = plan.requests[r, 0]
-            first, last = plan.task_ptr[s], plan.task_ptr[s + ONE]
-            row = work.rows[r] * plan.n_tasks
-            if plan.plain and not work.log:
-                plain_request(plan, order, first, last, plan.arrival[r], work.node, work.variant,
-                              work.start, work.finish, work.free)  # fmt: skip
-            else:
-                full_request(plan, work, r)
-            end = plan.arrival[r]
-            for i in range(first, last):
-                t = plan.stream_tasks[i]
-                busy[b, work.node[t]] += work.finish[row + t] - work.start[row + t]
-                if plan.is_exit[t]:
-                    end = max(end, work.finish[row + t])
-            completed[b, r] = end
     return len(node)

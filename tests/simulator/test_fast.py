@@ -13,7 +13,10 @@ import pytest
 from simulator import fast
 from simulator.arrays import IDEAL, STRICT, Arrays, IntArray
 from simulator.batch import evaluate_batch
+from simulator.fast.compiled import entry
 from simulator.fast.passes import PASSES
+from simulator.fast.plan import static_plan
+from simulator.fast.strict import run_strict, strict_work
 from tests import conformance
 from tests.engines import Engine
 from tests.simulator.static_cases import static_case
@@ -174,3 +177,34 @@ def test_the_passes_are_compiled(dispatch: str) -> None:
     assert compiled.nopython_signatures  # type: ignore[attr-defined]
     assert compiled.targetoptions["nogil"]  # type: ignore[attr-defined]
     assert not compiled.targetoptions.get("fastmath")  # type: ignore[attr-defined]
+
+
+def test_compiled_searches_can_call_the_passes() -> None:
+    """Move one task after the other through all nodes, in compiled code; compare with a batch."""
+    arrays, node, variant, priority, luck = world(
+        [3.0, 2.0, 2.0, 4.0], [0, 1, 0, 1], [(0, 2, 1.0), (1, 3, 1.0)], dispatch="strict"
+    )
+    plan = static_plan(arrays, luck)
+    work = strict_work(plan)
+    work.node[:], work.variant[:], work.order[:] = node, variant, range(arrays.n_tasks)
+    spans = np.empty((arrays.n_tasks, arrays.n_nodes))
+    _spans_of_moves(plan, work, np.empty(1), np.zeros(arrays.n_nodes), spans)
+    moved = np.repeat(node[None], arrays.n_tasks * arrays.n_nodes, axis=0)
+    moved[np.arange(len(moved)), np.repeat(np.arange(arrays.n_tasks), arrays.n_nodes)] = np.tile(
+        np.arange(arrays.n_nodes), arrays.n_tasks
+    )
+    rows = (np.repeat(x[None], len(moved), axis=0) for x in (variant, priority))
+    expected = evaluate_batch(arrays, moved, *rows, luck).makespan
+    assert spans.ravel().tolist() == expected.tolist()
+    assert len(set(expected.tolist())) > 2
+
+
+@entry
+def _spans_of_moves(plan: Any, work: Any, completed: Any, busy: Any, spans: Any) -> None:
+    for t in range(spans.shape[0]):
+        before = work.node[t]
+        for n in range(spans.shape[1]):
+            work.node[t] = n
+            run_strict(plan, work, completed, busy)
+            spans[t, n] = completed[0]
+        work.node[t] = before
