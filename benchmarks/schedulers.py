@@ -18,6 +18,7 @@ from dataclasses import replace
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from scenarios.generate import generate
@@ -59,7 +60,7 @@ def measure(problem: Problem, specs: Sequence[str], repeat: int) -> Table:
         seconds = [outcome.cpu_seconds for outcome in outcomes]
         objective = statistics.mean(outcome.objective for outcome in outcomes)
         table.add_row(
-            spec,
+            escape(spec),
             milliseconds(plan_seconds(spec, problem, repeat)),
             milliseconds(statistics.median(seconds)),
             milliseconds(min(seconds)),

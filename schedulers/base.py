@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import is_dataclass
@@ -97,7 +98,7 @@ def solve(
     InvalidAllocation
         The scheduler returned something that does not fit the problem: a bug in it.
     KeyboardInterrupt
-        Interrupted before anything was offered.
+        Interrupted before anything valid was offered.
 
     Examples
     --------
@@ -118,7 +119,7 @@ def solve(
     except KeyboardInterrupt:
         budget.interrupted = True
         answer = budget.best
-        if answer is None:
+        if answer is None or budget.best_objective == math.inf:
             raise
     elapsed, wall = budget.elapsed(), time.perf_counter() - wall
     allocation, objective = _judge(spec, problem, budget, answer)

@@ -50,6 +50,7 @@ class Budget:
     Attributes
     ----------
     best : Allocation or None
+        The first one offered as long as none has a finite objective.
     best_objective : float, +inf as long as nothing valid was offered
     curve : list of Point, strictly improving
     evaluations : int, spent so far
@@ -76,12 +77,19 @@ class Budget:
         self.seconds_limit = math.inf if seconds is None else float(seconds)
         self.evaluations_limit = math.inf if evaluations is None else int(evaluations)
         self.evaluations = 0
-        self.best: Allocation | None = None
+        self._best: Allocation | tuple[IntArray, IntArray, IntArray] | None = None
         self.best_objective = math.inf
         self.curve: list[Point] = []
         self.interrupted = False
         self._clock = clock
         self._begin = clock()
+
+    @property
+    def best(self) -> Allocation | None:
+        """Best allocation so far; from arrays it is built when first asked for."""
+        if isinstance(self._best, tuple):
+            self._best = Allocation.of(self.problem, *self._best)
+        return self._best
 
     def elapsed(self) -> float:
         """Seconds since the budget began."""
@@ -130,12 +138,9 @@ class Budget:
         values[:count] = self.problem.evaluate(part, threads)
         self.evaluations += count
         i = int(np.argmin(values))
-        if values[i] < self.best_objective:
-            if columns is None:
-                chosen = cast(Allocation, batch[i])
-            else:
-                chosen = Allocation.of(self.problem, *(x[i] for x in columns))
-            self._take(chosen, float(values[i]))
+        if values[i] < self.best_objective or self._best is None:
+            chosen = batch[i] if columns is None else tuple(np.array(x[i]) for x in columns)
+            self._take(cast(Any, chosen), float(values[i]))
         return values
 
     def offer(self, allocation: Allocation, objective: float | None = None) -> bool:
@@ -154,14 +159,17 @@ class Budget:
         if objective is None:
             self.evaluate([allocation])
             return self.best_objective < before
-        if not objective < before:
+        if not (objective < before or (self._best is None and objective == before)):
             return False
         self._take(allocation, float(objective))
         return True
 
-    def _take(self, allocation: Allocation, objective: float) -> None:
-        self.best, self.best_objective = allocation, objective
-        self.curve.append(Point(self.elapsed(), self.evaluations, objective))
+    def _take(
+        self, best: Allocation | tuple[IntArray, IntArray, IntArray], objective: float
+    ) -> None:
+        self._best, self.best_objective = best, objective
+        if objective < math.inf:
+            self.curve.append(Point(self.elapsed(), self.evaluations, objective))
 
 
 def _is_arrays(batch: Batch) -> bool:

@@ -14,6 +14,7 @@ import pytest
 from schedulers import Budget, Outcome, solve
 from schedulers.registry import InvalidSpec
 from simulator.allocation import Allocation
+from simulator.dynamics import Dynamics, Outage
 from simulator.engines import SEMANTICS
 from simulator.errors import InvalidAllocation
 from simulator.objective import Objective
@@ -231,3 +232,16 @@ def test_the_objective_of_a_stream_is_the_mean_over_the_plan() -> None:
     ]
     assert outcome.objective == pytest.approx(float(np.mean(each)), rel=1e-12)
     assert isinstance(outcome, Outcome)
+
+
+def test_an_answer_that_only_ever_loses_requests_is_still_an_answer() -> None:
+    """The only node is down for good: nothing completes, whatever the allocation."""
+    problem = from_table([[1]], [])
+    twice = (replace(problem.streams[0], requests=2),)
+    hopeless = replace(problem, streams=twice, dynamics=Dynamics(outages=(Outage("p1", 0.0),)))
+    for spec in ("heft", "single_node"):
+        assert solve(spec, hopeless).objective == float("inf")
+    budget = Budget(hopeless)
+    assert not budget.offer(on(hopeless, 0))
+    assert budget.best == on(hopeless, 0)
+    assert budget.curve == []
