@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -104,7 +105,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ).problem()
     if options.memory:
         problem = crowded(problem)
-    Console().print(measure(problem, options.schedulers.split(","), options.repeat))
+    console = Console(width=None if sys.stdout.isatty() else 100)
+    console.print(measure(problem, options.schedulers.split(","), options.repeat))
 
 
 if __name__ == "__main__":

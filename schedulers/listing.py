@@ -101,7 +101,10 @@ def _chosen(
     wish: IntArray,
     turn: int,
 ) -> tuple[int, int]:
-    """(variant, node) that the rule `choice` prefers among the open ones; -1, -1 if none is."""
+    """(variant, node) that the rule `choice` prefers among the open ones; -1, -1 if none is.
+
+    `state.begin` receives the start there.
+    """
     n_variants, n_nodes = view.hold.shape[1], view.hold.shape[2]
     best_v, best_n = -1, -1
     best, best_finish = 0.0, 0.0
@@ -113,7 +116,8 @@ def _chosen(
             extra = bias[t, n] if bias.shape[0] > 0 else 0.0
             if choice == FINISH and best_n >= 0 and (state.ready[n] + hold) + extra > best:
                 continue  # no gap is early enough
-            done = earliest(lanes, view.slots, insertion, n, state.ready[n], hold) + hold
+            begin = earliest(lanes, view.slots, insertion, n, state.ready[n], hold)
+            done = begin + hold
             if choice == FINISH:
                 key = done + extra
             elif choice == AVAILABLE:
@@ -126,6 +130,7 @@ def _chosen(
                 key = 0.0 if n == wish[t] else 1.0
             if best_n < 0 or key < best or (key == best and done < best_finish):
                 best_v, best_n, best, best_finish = v, n, key, done
+                state.begin[0] = begin
     return best_v, best_n
 
 
@@ -158,6 +163,9 @@ def _list_schedule(
         if n < 0:
             if choice == DRAW:
                 v, n = _drawn(state.fit, t, lots[t])
+                if n >= 0:
+                    ready, hold = state.ready[n], view.hold[t, v, n]
+                    state.begin[0] = earliest(lanes, view.slots, insertion, n, ready, hold)
             else:
                 v, n = _chosen(view, lanes, state, t, insertion, choice, bias, wish, memo[1])
             if n < 0:
@@ -165,9 +173,8 @@ def _list_schedule(
             state.choice[CHOICE_V], state.choice[CHOICE_N] = v, n
             if state.judged[0]:
                 return ASK
-        hold = view.hold[t, v, n]
-        start = earliest(lanes, view.slots, insertion, n, state.ready[n], hold)
-        finish = start + hold
+        start = state.begin[0]
+        finish = start + view.hold[t, v, n]
         book(lanes, view.slots, insertion, n, start, finish)
         state.node[t], state.variant[t], state.start[t], state.finish[t] = n, v, start, finish
         memo[1] = (n + 1) % view.hold.shape[2]

@@ -44,6 +44,7 @@ class State(NamedTuple):
     queue : (T,) int array
         Ready tasks, in the order that suits the planner.
     ready : (N,) float array, when the inputs of the task at hand can be used on each node
+    begin : (1,) float array, start of the task at hand at the place chosen for it
     memo : (4,) int array, whatever else the planner must remember
     """
 
@@ -57,6 +58,7 @@ class State(NamedTuple):
     waiting: IntArray
     queue: IntArray
     ready: FloatArray
+    begin: FloatArray
     memo: IntArray
 
 
@@ -122,6 +124,7 @@ def _new_state(problem: Problem, keeper: Keeper) -> State:
         waiting=np.diff(view.in_ptr),
         queue=np.empty(n, dtype=np.int64),
         ready=np.empty(view.n_nodes),
+        begin=np.empty(1),
         memo=np.zeros(4, dtype=np.int64),
     )
 

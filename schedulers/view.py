@@ -57,7 +57,8 @@ class View(NamedTuple):
     rate : (N,) float array, progress of each task while all slots are busy
     sends : bool, whether sending costs anything
     send_s, send_s_per_byte : (N,) float arrays
-    in_ptr, in_edge, in_src : edges of lag 0 entering each task, in edge order
+    in_ptr, in_src, in_size : edges of lag 0 entering each task, in edge order: producer, and bytes
+        by its variant
     out_ptr, out_edge, out_dst : edges of lag 0 leaving each task, in edge order
     topological, position : (T,) int arrays, the topological order and its inverse
     has_tables : bool
@@ -80,8 +81,8 @@ class View(NamedTuple):
     send_s: FloatArray
     send_s_per_byte: FloatArray
     in_ptr: IntArray
-    in_edge: IntArray
     in_src: IntArray
+    in_size: FloatArray
     out_ptr: IntArray
     out_edge: IntArray
     out_dst: IntArray
@@ -144,8 +145,8 @@ def _build(problem: Problem) -> View:
         send_s=np.array(arrays.send_s),
         send_s_per_byte=np.array(arrays.send_s_per_byte),
         in_ptr=in_ptr,
-        in_edge=in_edge,
         in_src=np.array(arrays.edge_src[in_edge]),
+        in_size=np.ascontiguousarray(size[in_edge]),
         out_ptr=out_ptr,
         out_edge=out_edge,
         out_dst=np.array(arrays.edge_dst[out_edge]),
@@ -247,7 +248,7 @@ def inputs_ready(
         p = view.in_src[i]
         a = node[p]
         done = finish[p]
-        size = view.size[view.in_edge[i], variant[p]]
+        size = view.in_size[i, variant[p]]
         here = ready[a] if ready[a] > done else done
         if view.has_tables:
             for n in range(n_nodes):
@@ -272,7 +273,7 @@ def inputs_there(
         p = view.in_src[i]
         there = finish[p]
         if node[p] != b:
-            size = view.size[view.in_edge[i], variant[p]]
+            size = view.in_size[i, variant[p]]
             there = (there + transfer_seconds(view, node[p], b, size)) + view.wake[b]
         ready = max(ready, there)
     return ready
