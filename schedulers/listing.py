@@ -25,6 +25,9 @@ FINISH, AVAILABLE, HOLD, TURN, WISH, DRAW = range(6)
 first. HOLD: least duration. TURN: the nodes in turn. WISH: the wished node, else least finish.
 DRAW: by lot. Ties: earlier finish, then lower node, then lower variant."""
 
+_NO_FLOATS = np.empty((0, 0))
+_NO_INTEGERS = np.empty(0, dtype=np.int64)
+
 
 @helper
 def _before(priority: FloatArray, a: int, b: int) -> bool:
@@ -148,10 +151,17 @@ def _list_schedule(
 ) -> int:
     """Place tasks until all are (`DONE`), one fits nowhere (`STUCK`), or a choice is to be judged.
 
-    `state.memo` holds the length of the queue and the node whose turn it is.
+    `state.memo` holds the length of the queue, the node whose turn it is, and whether the queue has
+    been filled.
     """
     memo, queue = state.memo, state.queue
     t, v, n = state.choice[CHOICE_T], state.choice[CHOICE_V], state.choice[CHOICE_N]
+    if memo[2] == 0:  # the first call
+        memo[2] = 1
+        for first in range(state.waiting.shape[0]):
+            if state.waiting[first] == 0:
+                _push(queue, memo[0], priority, first)
+                memo[0] += 1
     while True:
         if t < 0:
             if memo[0] == 0:
@@ -221,10 +231,9 @@ def list_plan(
         No admissible allocation exists, or none was found.
     """
     view = view_of(problem)
-    shape = (view.n_tasks, view.n_nodes)
-    bias = np.empty((0, 0)) if bias is None else bias
-    wish = np.full(shape[0], -1, dtype=np.int64) if wish is None else wish
-    lots = np.empty((shape[0], 2)) if lots is None else lots
+    bias = _NO_FLOATS if bias is None else bias
+    wish = _NO_INTEGERS if wish is None else wish
+    lots = _NO_FLOATS if lots is None else lots
 
     def core(state: State, lanes: Lanes) -> int:
         code: int = _list_schedule(
@@ -233,10 +242,6 @@ def list_plan(
         return code
 
     def begin(state: State) -> Lanes:
-        entries = np.flatnonzero(state.waiting == 0)
-        first = entries[np.lexsort((entries, -priority[entries]))]
-        state.queue[: len(first)] = first  # sorted, hence a heap
-        state.memo[0] = len(first)
         return new_lanes(view, insertion)
 
     return run_planner(problem, begin, core)

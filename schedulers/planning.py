@@ -112,20 +112,23 @@ def _attempt(
 
 def _new_state(problem: Problem, keeper: Keeper) -> State:
     view = view_of(problem)
-    n = view.n_tasks
+    places = np.full((2, view.n_tasks), -1, dtype=np.int64)
+    times = np.empty((2, view.n_tasks))
+    small = np.zeros(7, dtype=np.int64)
+    small[:3] = -1
     return State(
-        node=np.full(n, -1, dtype=np.int64),
-        variant=np.full(n, -1, dtype=np.int64),
-        start=np.empty(n),
-        finish=np.empty(n),
+        node=places[0],
+        variant=places[1],
+        start=times[0],
+        finish=times[1],
         fit=keeper.fit,
         judged=np.array([keeper.rules.constrained]),
-        choice=np.full(3, -1, dtype=np.int64),
-        waiting=np.diff(view.in_ptr),
-        queue=np.empty(n, dtype=np.int64),
+        choice=small[:3],
+        waiting=view.inputs.copy(),
+        queue=np.empty(view.n_tasks, dtype=np.int64),
         ready=np.empty(view.n_nodes),
         begin=np.empty(1),
-        memo=np.zeros(4, dtype=np.int64),
+        memo=small[3:],
     )
 
 

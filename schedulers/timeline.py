@@ -107,16 +107,18 @@ class Lanes(NamedTuple):
 
 def new_lanes(view: View, insertion: bool) -> Lanes:
     """Empty lanes."""
-    t, n, c = view.n_tasks, view.n_nodes, int(view.slots.max())
-    single = t if insertion and (view.slots == 1).any() else 0
+    t, n, c = view.n_tasks, view.n_nodes, view.most_slots
+    single = t if insertion else 0
     many = 2 * t + 1 if insertion and c > 1 else 1
+    floats = np.zeros((2, n))
+    bookings = np.empty((2, n, single))
     return Lanes(
-        last=np.zeros(n),
+        last=floats[0],
         free=np.zeros((n, c)),
-        booked=(view.slots > 1).astype(np.int64),
-        dense=np.zeros(n),
-        start=np.empty((n, single)),
-        finish=np.empty((n, single)),
+        booked=np.zeros(n, dtype=np.int64) if c == 1 else (view.slots > 1).astype(np.int64),
+        dense=floats[1],
+        start=bookings[0],
+        finish=bookings[1],
         step=np.zeros((n, many)),
         used=np.zeros((n, many), dtype=np.int64),
     )
@@ -310,7 +312,7 @@ def replayed(
     order = np.lexsort((view.position, finish, start))
     priority = np.empty_like(order)
     priority[order] = np.arange(len(order))
-    if view.slots.max() == 1 and not view.sends and (start < finish).all():
+    if view.most_slots == 1 and not view.sends and (start < finish).all():
         return Plan(node, variant, priority, start, finish)
     times = np.empty((2, len(order)))
     lanes = new_lanes(view, insertion=False)

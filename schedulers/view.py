@@ -53,10 +53,11 @@ class View(NamedTuple):
     wake : (N,) float array, seconds until a node notices a remote message
     mean_latency, mean_inverse : float
         Latency and wake, and 1/bandwidth, averaged over ordered pairs of different nodes.
-    slots : (N,) int array
+    slots : (N,) int array; most_slots : int, the largest of them
     rate : (N,) float array, progress of each task while all slots are busy
     sends : bool, whether sending costs anything
     send_s, send_s_per_byte : (N,) float arrays
+    inputs : (T,) int array, number of edges of lag 0 entering each task
     in_ptr, in_src, in_size : edges of lag 0 entering each task, in edge order: producer, and bytes
         by its variant
     out_ptr, out_edge, out_dst : edges of lag 0 leaving each task, in edge order
@@ -76,10 +77,12 @@ class View(NamedTuple):
     mean_latency: float
     mean_inverse: float
     slots: IntArray
+    most_slots: int
     rate: FloatArray
     sends: bool
     send_s: FloatArray
     send_s_per_byte: FloatArray
+    inputs: IntArray
     in_ptr: IntArray
     in_src: IntArray
     in_size: FloatArray
@@ -140,10 +143,12 @@ def _build(problem: Problem) -> View:
         mean_latency=float(woken[apart].mean()) if apart.any() else 0.0,
         mean_inverse=float((1.0 / bandwidth[apart]).mean()) if apart.any() else 0.0,
         slots=np.array(arrays.slots),
+        most_slots=int(arrays.slots.max()),
         rate=rate,
         sends=bool(arrays.send_s.any() or arrays.send_s_per_byte.any()),
         send_s=np.array(arrays.send_s),
         send_s_per_byte=np.array(arrays.send_s_per_byte),
+        inputs=np.diff(in_ptr),
         in_ptr=in_ptr,
         in_src=np.array(arrays.edge_src[in_edge]),
         in_size=np.ascontiguousarray(size[in_edge]),
