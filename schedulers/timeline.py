@@ -18,7 +18,8 @@ no time, may be ranked otherwise than they were placed; and sends are known only
 
 from __future__ import annotations
 
-import gc
+import functools
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -60,24 +61,18 @@ class Plan:
 
     def allocation(self, problem: Problem) -> Allocation:
         """The plan as plain data: nodes, variants and ranks, never times."""
-        variants, nodes = problem.variant_names, problem.node_names
-        columns = (self.node.tolist(), self.variant.tolist(), self.priority.tolist())
-        rows, blank = [], Placement.__new__
-        collecting = gc.isenabled()
-        gc.disable()  # many new objects and no garbage: a full collection here would cost 100 ms
-        for name, of, n, v, rank in zip(problem.task_names, variants, *columns, strict=True):
-            # The constructor of a frozen record costs more than planning the task.
-            row = blank(Placement)
-            fields = row.__dict__
-            fields["task"] = name
-            fields["node"] = nodes[n]
-            fields["variant"] = of[v]
-            fields["priority"] = rank
-            fields["share"] = 1.0
-            rows.append(row)
-        if collecting:
-            gc.enable()
-        return Allocation(tuple(rows))
+        of, nodes = problem.variant_names, problem.node_names
+        rows = zip(
+            problem.task_names,
+            [nodes[n] for n in self.node.tolist()],
+            [of[t][v] for t, v in enumerate(self.variant.tolist())],
+            self.priority.tolist(),
+            itertools.repeat(1.0, len(of)),
+            strict=True,
+        )
+        # Placement._make without a Python call for each task, which would cost as much as planning.
+        place = functools.partial(tuple.__new__, Placement)
+        return Allocation(tuple(map(place, rows)))
 
 
 class Lanes(NamedTuple):

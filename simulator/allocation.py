@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 FORMAT = "alloclab-allocation/1"
 
 
-@dataclass(frozen=True, order=True)
-class Placement:
+class Placement(NamedTuple):
     """One task on one node.
 
     Parameters
@@ -141,7 +140,7 @@ class Allocation:
         """Plain data for JSON."""
         return {
             "format": FORMAT,
-            "placements": [asdict(p) for p in self.placements],
+            "placements": [p._asdict() for p in self.placements],
             "note": dict(self.note),
         }
 

@@ -284,7 +284,7 @@ class Problem:
         """The realisations that planning may look at: nominal, or draws of the plan family."""
         from simulator.luck import draw, nominal
 
-        if not self.has_luck:
+        if not self.has_luck and self.dynamics == Dynamics():
             return (nominal(self),)
         return tuple(draw(self, self.plan_seed + i, "plan") for i in range(self.plan_draws))
 
