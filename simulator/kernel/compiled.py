@@ -45,3 +45,11 @@ def helper(function: F) -> F:
     """Compile a part of an entry point. Calling it from Python crashes: it has no way in."""
     compiled: F = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(function)
     return compiled
+
+
+def inlined(function: F) -> F:
+    """Compile a part of an entry point that runs for every event: it vanishes into its callers."""
+    compiled: F = njit(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(
+        function
+    )
+    return compiled

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from simulator.arrays import FAIR, FIFO_NETWORK, IntArray
-from simulator.kernel.compiled import entry, helper
-from simulator.kernel.heap import make_room, pop_event, push_event, sift_down, sift_up, sort_codes
+from simulator.arrays import FAIR, FIFO_NETWORK, FloatArray, IntArray
+from simulator.kernel.compiled import entry, helper, inlined
+from simulator.kernel.heap import make_room, pop_event, push_event, sift_down, sift_up
 from simulator.kernel.joins import (
     become_candidate,
     cancel_units,
@@ -49,7 +49,7 @@ from simulator.kernel.world_changes import change_world
 INF = float("inf")
 
 
-@helper
+@inlined
 def next_event(z: Luck, x: State) -> float:
     """Time of the next event that is neither a change of the world nor a timer."""
     time = x.event_time[0] if x.count[EVENTS] > 0 else INF
@@ -58,7 +58,7 @@ def next_event(z: Luck, x: State) -> float:
     return min(time, x.clock[NEXT_FLOW_END])
 
 
-@helper
+@inlined
 def next_instant(z: Luck, x: State) -> float:
     """Time of the next instant at which anything happens."""
     time = next_event(z, x)
@@ -88,7 +88,7 @@ def arrive(w: World, z: Luck, x: State, r: int, now: float) -> None:
         time = now + w.join_deadline[t]
         sift_up(x.timer_time, x.timer_code, n, time, (r << w.task_bits) | t)
     if x.exits_left[r] == 0:
-        complete(z, x, r, now)
+        complete(x, r, now)
 
 
 @helper
@@ -102,7 +102,7 @@ def deliver(w: World, z: Luck, x: State, code: int) -> None:
     check_quorum(w, x, q, t)
 
 
-@helper
+@inlined
 def take_events(w: World, z: Luck, x: State, now: float) -> None:
     """Phase 0, first part: everything that happens at this time."""
     while True:
@@ -136,14 +136,15 @@ def take_events(w: World, z: Luck, x: State, now: float) -> None:
 
 @helper
 def release_requests(z: Luck, x: State, now: float) -> None:
-    """Closed loop: let each request completed in this phase, in id order, release the next."""
-    n = x.count[DONE]
-    sort_codes(x.done, n)
-    for _ in range(n):
-        released = x.count[RELEASED]
-        if released < z.n_requests:
-            x.count[RELEASED] = released + 1
-            push_event(x, now + z.think[released], (released << KIND_BITS) | ON_ARRIVAL)
+    """Closed loop: let each request completed in this phase release the next.
+
+    Which of them releases which makes no difference: the pause belongs to the released one.
+    """
+    for _ in range(x.count[DONE]):
+        r = x.count[RELEASED]
+        if r < z.n_requests:
+            x.count[RELEASED] = r + 1
+            push_event(x, now + z.think[r], (r << KIND_BITS) | ON_ARRIVAL)
     x.count[DONE] = 0
 
 
@@ -165,7 +166,7 @@ def fire_timers(w: World, x: State, now: float) -> None:
             x.quorum[u] = 1
 
 
-@helper
+@inlined
 def play_instant(w: World, z: Luck, x: State, now: float) -> None:
     """Play the rounds of one instant until nothing is left at it."""
     while True:
@@ -190,8 +191,14 @@ def play_instant(w: World, z: Luck, x: State, now: float) -> None:
             fire_timers(w, x, now)
 
 
-@helper
-def play(w: World, z: Luck, x: State, until: float) -> None:
+@entry
+def begin(w: World, z: Luck, x: State) -> None:
+    """Bring a state to the beginning; its candidate is already written into it."""
+    reset_state(w, z, x)
+
+
+@entry
+def advance(w: World, z: Luck, x: State, until: float) -> None:
     """Play every instant up to and including `until`."""
     while True:
         now = next_instant(z, x)
@@ -202,25 +209,53 @@ def play(w: World, z: Luck, x: State, until: float) -> None:
 
 
 @entry
-def begin(w: World, z: Luck, x: State) -> None:
-    """Bring a state to the beginning; its candidate is already written into it."""
-    reset_state(w, z, x)
-
-
-@entry
-def advance(w: World, z: Luck, x: State, until: float) -> None:
-    """Play every instant up to and including `until`."""
-    play(w, z, x, until)
-
-
-@entry
 def run_candidate(
     w: World, z: Luck, x: State, node: IntArray, variant: IntArray, priority: IntArray
 ) -> None:
-    """Simulate one candidate under one realisation from its beginning to its end."""
+    """Simulate one candidate under one realisation from its beginning to its end.
+
+    Parameters
+    ----------
+    w, z, x : World, Luck, State
+    node, variant, priority : (T,) int64 arrays
+        Legal: indices are used unchecked.
+    """
     for t in range(w.n_tasks):
         x.node[t] = node[t]
         x.variant[t] = variant[t]
         x.class_rank[t] = priority[t]
-    reset_state(w, z, x)
-    play(w, z, x, INF)
+    begin(w, z, x)
+    advance(w, z, x, INF)
+
+
+@entry
+def run_candidates(
+    w: World,
+    z: Luck,
+    x: State,
+    node: IntArray,
+    variant: IntArray,
+    priority: IntArray,
+    arrival: FloatArray,
+    completed: FloatArray,
+    busy: FloatArray,
+) -> None:
+    """Simulate B candidates one after the other.
+
+    Parameters
+    ----------
+    w, z, x : World, Luck, State
+    node, variant, priority : (B, T) int64 arrays
+        Legal: indices are used unchecked.
+    arrival, completed : (B, R) float arrays, seconds
+        Written; NaN where there is none.
+    busy : (B, N) float array, seconds
+        Written.
+    """
+    for b in range(len(node)):
+        run_candidate(w, z, x, node[b], variant[b], priority[b])
+        for r in range(z.n_requests):
+            arrival[b, r] = x.arrival[r]
+            completed[b, r] = x.completed[r]
+        for n in range(w.n_nodes):
+            busy[b, n] = x.busy[n]

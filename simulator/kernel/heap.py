@@ -7,7 +7,7 @@ immaterial, because every decision waits for the settle at its end.
 from __future__ import annotations
 
 from simulator.arrays import EDF, FloatArray, IntArray
-from simulator.kernel.compiled import helper
+from simulator.kernel.compiled import helper, inlined
 from simulator.kernel.layout import (
     EVENTS,
     KIND_BITS,
@@ -20,7 +20,7 @@ from simulator.kernel.layout import (
 )
 
 
-@helper
+@inlined
 def sift_up(times: FloatArray, codes: IntArray, hole: int, time: float, code: int) -> None:
     """Put an entry where it belongs on the way from `hole` to the root."""
     while hole > 0:
@@ -34,7 +34,7 @@ def sift_up(times: FloatArray, codes: IntArray, hole: int, time: float, code: in
     codes[hole] = code
 
 
-@helper
+@inlined
 def sift_down(
     times: FloatArray, codes: IntArray, hole: int, n: int, time: float, code: int
 ) -> None:
@@ -53,7 +53,7 @@ def sift_down(
     codes[hole] = code
 
 
-@helper
+@inlined
 def push_event(x: State, time: float, code: int) -> None:
     """Add an event; there is always room (see `make_room`)."""
     n = x.count[EVENTS]
@@ -61,7 +61,7 @@ def push_event(x: State, time: float, code: int) -> None:
     sift_up(x.event_time, x.event_code, n, time, code)
 
 
-@helper
+@inlined
 def pop_event(x: State) -> int:
     """Remove the first event and return its code."""
     code = x.event_code[0]
@@ -96,7 +96,7 @@ def make_room(x: State, reserve: int) -> None:
     x.count[EVENTS] = kept
 
 
-@helper
+@inlined
 def ready_before(w: World, z: Luck, x: State, a: int, b: int) -> bool:
     """Whether key `a` goes first; keys are unique."""
     if w.discipline != EDF or z.clients == 0:
@@ -107,7 +107,7 @@ def ready_before(w: World, z: Luck, x: State, a: int, b: int) -> bool:
     return due_a < due_b or (due_a == due_b and a < b)
 
 
-@helper
+@inlined
 def push_ready(w: World, z: Luck, x: State, n: int, key: int) -> None:
     """Add a key to the ready heap of node n."""
     base = x.ready_ptr[n]
@@ -122,7 +122,7 @@ def push_ready(w: World, z: Luck, x: State, n: int, key: int) -> None:
     x.ready_key[base + hole] = key
 
 
-@helper
+@inlined
 def pop_ready(w: World, z: Luck, x: State, n: int) -> int:
     """Remove the first key from the ready heap of node n, which is not empty."""
     base = x.ready_ptr[n]

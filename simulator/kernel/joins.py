@@ -7,7 +7,7 @@ and gets one event, at the latest of these times. Others get an event for each d
 from __future__ import annotations
 
 from simulator.arrays import EDF, PRIORITY, STRICT
-from simulator.kernel.compiled import helper
+from simulator.kernel.compiled import helper, inlined
 from simulator.kernel.heap import push_event, push_ready
 from simulator.kernel.layout import (
     CANCELLED,
@@ -32,7 +32,7 @@ from simulator.kernel.layout import (
 )
 
 
-@helper
+@inlined
 def following(w: World, z: Luck, r: int, lag: int) -> int:
     """The request that is `lag` after r in its stream, -1 if there is none (lag may be < 0)."""
     if lag == 0:
@@ -44,7 +44,7 @@ def following(w: World, z: Luck, r: int, lag: int) -> int:
     return z.by_stream[z.first[s] + at]
 
 
-@helper
+@inlined
 def mark_node(x: State, n: int) -> None:
     """Have the node looked at when this instant settles."""
     if x.node_dirty[n] == 0:
@@ -53,7 +53,7 @@ def mark_node(x: State, n: int) -> None:
         x.count[DIRTY_NODES] += 1
 
 
-@helper
+@inlined
 def ready_key(w: World, z: Luck, x: State, r: int, t: int) -> int:
     """Number that orders ready units as the discipline says."""
     if w.discipline == EDF:
@@ -63,7 +63,7 @@ def ready_key(w: World, z: Luck, x: State, r: int, t: int) -> int:
     return (((w.task_class[t] << z.request_bits) | r) << w.task_bits) | x.rank[t]
 
 
-@helper
+@inlined
 def enqueue(w: World, z: Luck, x: State, r: int, t: int) -> None:
     """Let a ready unit wait for a slot of its node."""
     n = x.node[t]
@@ -73,7 +73,7 @@ def enqueue(w: World, z: Luck, x: State, r: int, t: int) -> None:
     mark_node(x, n)
 
 
-@helper
+@inlined
 def become_candidate(w: World, x: State, r: int, t: int) -> None:
     """Close the unit's join at the end of this phase."""
     u = r * w.n_tasks + t
@@ -83,7 +83,7 @@ def become_candidate(w: World, x: State, r: int, t: int) -> None:
         x.count[CANDIDATES] += 1
 
 
-@helper
+@inlined
 def check_quorum(w: World, x: State, r: int, t: int) -> None:
     """Close a join that has what it needs."""
     u = r * w.n_tasks + t
@@ -91,7 +91,7 @@ def check_quorum(w: World, x: State, r: int, t: int) -> None:
         become_candidate(w, x, r, t)
 
 
-@helper
+@inlined
 def plain_join_complete(w: World, x: State, r: int, t: int, now: float) -> None:
     """Close a plain join, of whose inputs all is known, at its latest delivery."""
     last = x.last[r * w.n_tasks + t]
@@ -101,7 +101,7 @@ def plain_join_complete(w: World, x: State, r: int, t: int, now: float) -> None:
         push_event(x, last, (((r << w.task_bits) | t) << KIND_BITS) | ON_READY)
 
 
-@helper
+@inlined
 def input_sent(w: World, x: State, r: int, e: int, q: int, when: float, now: float) -> None:
     """Hear that the message of request r on edge e, to request q, is usable at `when`.
 
@@ -144,21 +144,19 @@ def input_dead(w: World, x: State, q: int, t: int, now: float) -> None:
         check_quorum(w, x, q, t)
 
 
-@helper
-def exit_done(z: Luck, x: State, r: int, now: float) -> None:
+@inlined
+def exit_done(x: State, r: int, now: float) -> None:
     """Count an exit task of a request as finished or skipped."""
     x.exits_left[r] -= 1
     if x.exits_left[r] == 0 and x.arrival[r] <= now:
-        complete(z, x, r, now)
+        complete(x, r, now)
 
 
 @helper
-def complete(z: Luck, x: State, r: int, now: float) -> None:
+def complete(x: State, r: int, now: float) -> None:
     """Complete a request."""
     x.completed[r] = now
-    if z.clients > 0:
-        x.done[x.count[DONE]] = r
-        x.count[DONE] += 1
+    x.count[DONE] += 1
 
 
 @helper
@@ -177,7 +175,7 @@ def skip_units(w: World, z: Luck, x: State, now: float) -> None:
         if w.dispatch == STRICT:
             mark_node(x, x.node[t])
         if w.is_exit[t]:
-            exit_done(z, x, r, now)
+            exit_done(x, r, now)
         for j in range(w.out_ptr[t], w.out_ptr[t + 1]):
             e = w.out_edges[j]
             q = following(w, z, r, w.edge_lag[e])
@@ -208,7 +206,7 @@ def record_used(w: World, z: Luck, x: State, r: int, t: int, now: float) -> None
         wanted -= 1
 
 
-@helper
+@inlined
 def close_joins(w: World, z: Luck, x: State, now: float) -> None:
     """Close the joins that have what they need; their units are ready if their request arrived."""
     for i in range(x.count[CANDIDATES]):

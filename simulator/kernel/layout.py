@@ -38,7 +38,7 @@ OUTAGE_START, OUTAGE_END, SLOW_START, SLOW_END, DEGRADED_START, DEGRADED_END = r
     CANDIDATES,  # joins that close in this phase
     SKIPS,  # units that are skipped in this phase
     CANCELS,  # closed or removed units whose producers may be removed
-    DONE,  # requests completed in this phase
+    DONE,  # requests completed since the closed loop last looked
     DIRTY_NODES,
     DIRTY_LINKS,
     JOINERS,  # messages that reach a link at this instant
@@ -73,6 +73,7 @@ class World(Bundle):
     edge_bits: int
     hop_bits: int
     has_cancel: int
+    has_infinite: int  # a link of infinite bandwidth
     corun_width: int
     slots: IntArray  # (N,)
     slot_ptr: IntArray  # (N + 1,)
@@ -228,7 +229,6 @@ class State(Bundle):
     candidates: IntArray
     skips: IntArray
     cancels: IntArray
-    done: IntArray
     interrupted: IntArray
     joiners: IntArray
     # Links as servers.
@@ -264,6 +264,7 @@ class State(Bundle):
     flows_left: IntArray
     solve_links: IntArray
     link_solve: IntArray
+    link_at: IntArray  # position of a link in solve_links and share
     # Attempts interrupted by outages.
     attempt_request: IntArray
     attempt_task: IntArray

@@ -6,7 +6,7 @@ from numba.extending import register_jitable
 
 from simulator import costs
 from simulator.arrays import FIFO_NETWORK, IDEAL
-from simulator.kernel.compiled import OPTIONS, helper, njit
+from simulator.kernel.compiled import OPTIONS, helper, inlined, njit
 from simulator.kernel.heap import push_event
 from simulator.kernel.joins import following, input_dead, input_sent
 from simulator.kernel.layout import JOINERS, KIND_BITS, ON_FLOW, RECORD, Luck, State, World
@@ -17,7 +17,7 @@ table_seconds = register_jitable(**OPTIONS)(costs.table_seconds)
 equivalent_bytes = njit(**OPTIONS)(costs.equivalent_bytes)
 
 
-@helper
+@inlined
 def message_bytes(w: World, z: Luck, x: State, r: int, e: int) -> float:
     """Realised bytes of a message."""
     size = w.edge_bytes[e * w.n_variants + x.variant[w.edge_src[e]]]
@@ -26,13 +26,13 @@ def message_bytes(w: World, z: Luck, x: State, r: int, e: int) -> float:
     return size
 
 
-@helper
+@inlined
 def not_taken(w: World, z: Luck, r: int, e: int) -> bool:
     """Whether the realisation leaves out a conditional edge."""
     return w.edge_conditional[e] != 0 and z.has_taken != 0 and z.taken[r * w.n_edges + e] == 0
 
 
-@helper
+@inlined
 def hold_of(w: World, z: Luck, x: State, r: int, t: int, n: int) -> float:
     """Seconds for which a task holds its slot at rate 1."""
     work = w.seconds[(t * w.n_variants + x.variant[t]) * w.n_nodes + n]
@@ -64,7 +64,7 @@ def slowest_service(w: World, pair: int, size: float) -> float:
     return longest
 
 
-@helper
+@inlined
 def ideal_seconds(w: World, pair: int, size: float) -> float:
     """Latency and transfer over a route without contention."""
     if w.route_tabled[pair]:
@@ -72,7 +72,7 @@ def ideal_seconds(w: World, pair: int, size: float) -> float:
     return w.route_latency[pair] + size / w.route_bandwidth[pair]
 
 
-@helper
+@inlined
 def send_outputs(w: World, z: Luck, x: State, r: int, t: int, now: float) -> None:
     """Send the messages of a finished unit, all at once, and decide its conditional edges."""
     a = x.node[t]

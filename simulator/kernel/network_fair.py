@@ -2,13 +2,15 @@
 
 All flows between one pair of nodes take the same route and hence the same rate, so rates are
 computed for pairs with the number of their flows; subtracting a share flow by flow is repeated
-subtraction of one number, whatever the order of the flows. Only links and pairs connected to a
-change, through links that they share, are looked at; the others keep the very same rates.
+subtraction of one number, whatever the order of the flows. In a large network only links and pairs
+connected to a change, through links that they share, are looked at; the others would get the very
+same rates. In a small one it costs more to find them than to compute all.
 """
 
 from __future__ import annotations
 
-from simulator.kernel.compiled import helper
+from simulator.kernel.compiled import helper, inlined
+from simulator.kernel.heap import sort_codes
 from simulator.kernel.joins import following, input_sent
 from simulator.kernel.layout import (
     DIRTY_LINKS,
@@ -26,9 +28,10 @@ from simulator.kernel.tasks import finish_time
 from simulator.kernel.world_changes import mark_link
 
 INF = float("inf")
+FEW_LINKS = 32
 
 
-@helper
+@inlined
 def count_flow(w: World, x: State, pair: int, change: int) -> None:
     """Add (+1) or remove (-1) a flow of a pair, and list or unlist the pair at its links."""
     before = x.pair_flows[pair]
@@ -36,7 +39,8 @@ def count_flow(w: World, x: State, pair: int, change: int) -> None:
     for i in range(w.route_ptr[pair], w.route_ptr[pair + 1]):
         link = w.route_links[i]
         x.link_flows[link] += change
-        mark_link(x, link)
+        if w.n_links > FEW_LINKS:
+            mark_link(x, link)
         base = w.link_pairs_ptr[link]
         if before == 0:
             at = x.link_pairs_count[link]
@@ -52,7 +56,7 @@ def count_flow(w: World, x: State, pair: int, change: int) -> None:
     x.count[FLOWS_CHANGED] = 1
 
 
-@helper
+@inlined
 def start_flow(w: World, z: Luck, x: State, code: int, now: float) -> None:
     """Let a message that has paid its latency share bandwidth from this settle on."""
     r = code >> (w.hop_bits + w.edge_bits)
@@ -74,7 +78,7 @@ def start_flow(w: World, z: Luck, x: State, code: int, now: float) -> None:
         x.hop_start[r * w.n_edges + e] = now
 
 
-@helper
+@inlined
 def end_flows(w: World, z: Luck, x: State, now: float) -> None:
     """End the flows whose stored finish is now."""
     f = 0
@@ -102,20 +106,17 @@ def end_flows(w: World, z: Luck, x: State, now: float) -> None:
 
 
 @helper
-def collect_links(w: World, x: State, solve: int) -> int:
-    """List the links connected to those whose flows changed; return their number."""
-    n = 0
-    for i in range(x.count[DIRTY_LINKS]):
+def collect_component(w: World, x: State, solve: int) -> int:
+    """List the links connected to a change by shared flows, in id order; return their number."""
+    n = x.count[DIRTY_LINKS]
+    for i in range(n):
         link = x.dirty_links[i]
-        x.link_dirty[link] = 0
+        x.solve_links[i] = link
         x.link_solve[link] = solve
-        x.solve_links[n] = link
-        n += 1
-    x.count[DIRTY_LINKS] = 0
-    i = 0
-    while i < n:
-        link = x.solve_links[i]
-        i += 1
+    at = 0
+    while at < n:
+        link = x.solve_links[at]
+        at += 1
         base = w.link_pairs_ptr[link]
         for j in range(base, base + x.link_pairs_count[link]):
             pair = w.route_pair[x.link_pairs[j]]
@@ -125,10 +126,28 @@ def collect_links(w: World, x: State, solve: int) -> int:
                     x.link_solve[other] = solve
                     x.solve_links[n] = other
                     n += 1
+    sort_codes(x.solve_links, n)
     return n
 
 
-@helper
+@inlined
+def collect_links(w: World, x: State, solve: int) -> int:
+    """List the links whose flows get new rates, in id order; return their number."""
+    if w.n_links > FEW_LINKS:
+        n = collect_component(w, x, solve)
+    else:
+        n = 0
+        for link in range(w.n_links):
+            x.solve_links[n] = link
+            if x.link_flows[link] > 0:
+                n += 1
+    for i in range(x.count[DIRTY_LINKS]):
+        x.link_dirty[x.dirty_links[i]] = 0
+    x.count[DIRTY_LINKS] = 0
+    return n
+
+
+@inlined
 def freeze_pair(w: World, x: State, pair: int, link: int, share: float) -> None:
     """Give each flow of a pair its share, taking it from the other links of the route."""
     x.pair_rate[pair] = share
@@ -143,33 +162,53 @@ def freeze_pair(w: World, x: State, pair: int, link: int, share: float) -> None:
         x.capacity_left[other] = capacity
         x.flows_left[other] -= flows
         left = x.flows_left[other]
-        x.share[other] = capacity / left if left > 0 else INF
+        # Written without a jump, which would be hard to predict.
+        x.share[x.link_at[other]] = (capacity if left > 0 else INF) / max(left, 1)
 
 
 @helper
+def release_rest(w: World, x: State, n: int, solve: int) -> None:
+    """Let flows go at once that only use links of infinite bandwidth."""
+    for i in range(n):
+        link = x.solve_links[i]
+        if x.flows_left[link] > 0:
+            base = w.link_pairs_ptr[link]
+            for j in range(base, base + x.link_pairs_count[link]):
+                pair = w.route_pair[x.link_pairs[j]]
+                if x.pair_solve[pair] != solve:
+                    x.pair_rate[pair] = INF
+
+
+@inlined
 def fill(w: World, x: State) -> None:
-    """Compute the rates of all pairs connected to a change by progressive filling."""
+    """Compute the rates of the flows by progressive filling.
+
+    The shares of the links stand in id order, so that the first of the least is the one with the
+    lowest id; a link without flows left has the share inf.
+    """
     solve = x.count[SOLVES] + 1
     x.count[SOLVES] = solve
     n = collect_links(w, x, solve)
     for i in range(n):
         link = x.solve_links[i]
+        x.link_at[link] = i
         x.capacity_left[link] = w.bandwidth[link] * x.link_factor[link]
         flows = x.link_flows[link]
         x.flows_left[link] = flows
-        x.share[link] = x.capacity_left[link] / flows if flows > 0 else INF
+        x.share[i] = x.capacity_left[link] / flows if flows > 0 else INF
     while n > 0:
         best = 0
-        link = x.solve_links[0]
-        share = x.share[link]
+        share = x.share[0]
         for i in range(1, n):
-            other = x.solve_links[i]
-            if x.share[other] < share or (x.share[other] == share and other < link):
-                best, link, share = i, other, x.share[other]
-        if x.flows_left[link] == 0:
-            return  # its share is inf, and so are those of all that are left
-        n -= 1
-        x.solve_links[best] = x.solve_links[n]
+            if x.share[i] < share:
+                best = i
+                share = x.share[i]
+        if share == INF:
+            if w.has_infinite:
+                release_rest(w, x, n, solve)
+            return
+        x.share[best] = INF
+        link = x.solve_links[best]
         base = w.link_pairs_ptr[link]
         for j in range(base, base + x.link_pairs_count[link]):
             pair = w.route_pair[x.link_pairs[j]]
@@ -178,7 +217,7 @@ def fill(w: World, x: State) -> None:
                 freeze_pair(w, x, pair, link, share)
 
 
-@helper
+@inlined
 def retime_flows(x: State, now: float) -> None:
     """Re-time the flows whose rate changed, and find the next end of all."""
     first = INF
@@ -196,7 +235,7 @@ def retime_flows(x: State, now: float) -> None:
     x.clock[NEXT_FLOW_END] = first
 
 
-@helper
+@inlined
 def settle_fair(w: World, x: State, now: float) -> None:
     """Share bandwidth anew if the flows or the bandwidth changed."""
     if x.count[FLOWS_CHANGED] == 0:

@@ -7,7 +7,7 @@ links keep a queue and an event for the end of service, which may be re-timed.
 
 from __future__ import annotations
 
-from simulator.kernel.compiled import helper
+from simulator.kernel.compiled import helper, inlined
 from simulator.kernel.heap import push_event, sort_codes
 from simulator.kernel.joins import following, input_sent
 from simulator.kernel.layout import (
@@ -26,7 +26,7 @@ from simulator.kernel.tasks import finish_time
 from simulator.kernel.world_changes import mark_link
 
 
-@helper
+@inlined
 def load_of(w: World, z: Luck, x: State, r: int, e: int, link: int) -> float:
     """Bytes that a link has to serve for a message."""
     lo, hi = w.table_ptr[link], w.table_ptr[link + 1]
@@ -36,7 +36,7 @@ def load_of(w: World, z: Luck, x: State, r: int, e: int, link: int) -> float:
     return size
 
 
-@helper
+@inlined
 def leave_link(
     w: World, z: Luck, x: State, code: int, start: float, end: float, now: float
 ) -> None:
@@ -59,7 +59,7 @@ def leave_link(
         input_sent(w, x, r, e, q, there + w.wake_s[b], now)
 
 
-@helper
+@inlined
 def join_links(w: World, z: Luck, x: State, now: float) -> None:
     """Let the messages of this instant join the queues of their links, in id order."""
     sort_codes(x.joiners, x.count[JOINERS])
@@ -122,7 +122,7 @@ def settle_link(w: World, z: Luck, x: State, link: int, now: float) -> None:
         push_event(x, finish, (link << KIND_BITS) | ON_LINK)
 
 
-@helper
+@inlined
 def settle_fifo(w: World, z: Luck, x: State, now: float) -> None:
     """Settle the links of a store-and-forward network."""
     join_links(w, z, x, now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from simulator.arrays import FAIR, FIFO_NETWORK
-from simulator.kernel.compiled import helper
+from simulator.kernel.compiled import helper, inlined
 from simulator.kernel.heap import push_event
 from simulator.kernel.layout import (
     ABSENT,
@@ -27,7 +27,7 @@ INF = float("inf")
 NAN = float("nan")
 
 
-@helper
+@inlined
 def fill(values: Any, n: int, value: Any) -> None:
     """Set the first n values."""
     for i in range(n):

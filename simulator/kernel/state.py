@@ -34,7 +34,7 @@ FILLED = {
     ),
 }
 # Lists of one phase: empty between two instants.
-EMPTY = ("buckets", "candidates", "skips", "cancels", "done", "interrupted", "joiners")
+EMPTY = ("buckets", "candidates", "skips", "cancels", "interrupted", "joiners")
 
 
 def make_state(world: World, luck: Luck, record: bool = True) -> State:
@@ -84,7 +84,7 @@ def _sizes(w: World, z: Luck, record: bool) -> dict[str, tuple[int, type]]:
         (4 * w.n_tasks + 2, i8, "buckets"),
         (w.n_edges + 1, i8, "hop_ptr"),
         (z.n_requests, f8, "arrival completed"),
-        (z.n_requests, i8, "exits_left done"),
+        (z.n_requests, i8, "exits_left"),
         (units, i1, "state"),
         (units, i4, "left got quorum"),
         (units if w.has_cancel else 0, i4, "open_edges"),
@@ -120,7 +120,7 @@ def _sizes(w: World, z: Luck, record: bool) -> dict[str, tuple[int, type]]:
         (pairs if fair else 0, f8, "pair_rate"),
         (len(w.route_links) if fair else 0, i8, "pair_at link_pairs"),
         (w.n_links if fair else 0, i8, "link_pairs_count link_flows flows_left"),
-        (w.n_links if fair else 0, i8, "solve_links link_solve"),
+        (w.n_links if fair else 0, i8, "solve_links link_solve link_at"),
         (w.n_links if fair else 0, f8, "share capacity_left"),
         (attempts, i8, "attempt_request attempt_task attempt_slot"),
         (attempts, f8, "attempt_start attempt_end"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulator.arrays import EDF, PRIORITY, STRICT
-from simulator.kernel.compiled import helper
+from simulator.kernel.compiled import helper, inlined
 from simulator.kernel.heap import pop_ready, push_event
 from simulator.kernel.joins import enqueue, exit_done, mark_node
 from simulator.kernel.layout import (
@@ -23,7 +23,7 @@ from simulator.kernel.layout import (
 from simulator.kernel.messages import hold_of, send_outputs
 
 
-@helper
+@inlined
 def next_greedy(w: World, z: Luck, x: State, n: int) -> int:
     """Take the first ready unit of a node as a code, -1 if none."""
     task_mask = (1 << w.task_bits) - 1
@@ -44,7 +44,7 @@ def next_greedy(w: World, z: Luck, x: State, n: int) -> int:
     return -1
 
 
-@helper
+@inlined
 def next_strict(w: World, z: Luck, x: State, n: int) -> int:
     """Code of the unit at the head of a node's sequence if it is ready, else -1."""
     r, i = x.head_request[n], x.head_index[n]
@@ -65,7 +65,7 @@ def next_strict(w: World, z: Luck, x: State, n: int) -> int:
     return found
 
 
-@helper
+@inlined
 def start_units(w: World, z: Luck, x: State, n: int, now: float) -> int:
     """Let each free slot, lowest first, take a unit; return how many started."""
     slot = w.slot_ptr[n]
@@ -93,7 +93,7 @@ def start_units(w: World, z: Luck, x: State, n: int, now: float) -> int:
     return started
 
 
-@helper
+@inlined
 def finish_time(now: float, left: float, rate: float) -> float:
     """When what is left is done; at rate 0 only nothing is done."""
     if rate == 0.0:
@@ -101,7 +101,7 @@ def finish_time(now: float, left: float, rate: float) -> float:
     return now + left / rate
 
 
-@helper
+@inlined
 def time_slot(x: State, slot: int, now: float, rate: float) -> None:
     """Store and announce the finish of what runs in a slot."""
     finish = finish_time(now, x.slot_left[slot], rate)
@@ -111,7 +111,7 @@ def time_slot(x: State, slot: int, now: float, rate: float) -> None:
         push_event(x, finish, (slot << KIND_BITS) | ON_FINISH)
 
 
-@helper
+@inlined
 def settle_node(w: World, z: Luck, x: State, n: int, now: float) -> None:
     """Start what can start, then time what started and, if the rate changed, what runs."""
     if x.down[n] > 0:
@@ -140,7 +140,7 @@ def settle_node(w: World, z: Luck, x: State, n: int, now: float) -> None:
     x.product[n] = product
 
 
-@helper
+@inlined
 def settle_nodes(w: World, z: Luck, x: State, now: float) -> None:
     """Settle every node on which something changed; nodes do not influence each other here."""
     for i in range(x.count[DIRTY_NODES]):
@@ -150,7 +150,7 @@ def settle_nodes(w: World, z: Luck, x: State, now: float) -> None:
     x.count[DIRTY_NODES] = 0
 
 
-@helper
+@inlined
 def free_slot(w: World, x: State, slot: int, n: int, now: float) -> None:
     """Take what runs in a slot out of it."""
     x.busy[n] += now - x.slot_start[slot]
@@ -158,7 +158,7 @@ def free_slot(w: World, x: State, slot: int, n: int, now: float) -> None:
     x.running[n] -= 1
 
 
-@helper
+@inlined
 def finish_unit(w: World, z: Luck, x: State, slot: int, now: float) -> None:
     """End the unit in a slot if this is the time stored for it."""
     t = x.slot_task[slot]
@@ -172,7 +172,7 @@ def finish_unit(w: World, z: Luck, x: State, slot: int, now: float) -> None:
     free_slot(w, x, slot, n, now)
     mark_node(x, n)
     if w.is_exit[t]:
-        exit_done(z, x, r, now)
+        exit_done(x, r, now)
     send_outputs(w, z, x, r, t, now)
 
 

@@ -54,6 +54,7 @@ def make_world(arrays: Arrays) -> World:
         edge_bits=_bits(a.n_edges),
         hop_bits=_bits(longest_route + 1),
         has_cancel=int(a.join_cancel.any()),
+        has_infinite=int(np.isinf(a.bandwidth).any()),
         corun_width=a.corun.shape[1],
         slots=a.slots,
         slot_ptr=_starts(a.slots),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulator.arrays import FAIR
-from simulator.kernel.compiled import helper
+from simulator.kernel.compiled import helper, inlined
 from simulator.kernel.joins import cancel_units, mark_node, try_cancel
 from simulator.kernel.layout import (
     CHANGED,
@@ -22,7 +22,7 @@ from simulator.kernel.layout import (
 from simulator.kernel.tasks import interrupt_node
 
 
-@helper
+@inlined
 def mark_link(x: State, link: int) -> None:
     """Have the link looked at when this instant settles."""
     if x.link_dirty[link] == 0:

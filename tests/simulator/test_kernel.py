@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numba
@@ -23,11 +24,13 @@ from simulator.kernel import (
     make_state,
     make_world,
     run_candidate,
+    run_candidates,
 )
 from simulator.kernel.bundle import Bundle
 from simulator.kernel.heap import heap_sort, make_room, push_event, sort_codes
 from simulator.kernel.layout import EVENTS, FINISHED, KIND_BITS, ON_DELIVERY, ON_FINISH, SmallArray
 from simulator.realisation import Realisation
+from simulator.runlog import FINISHED as LOG_FINISHED
 from simulator.runlog import RunLog
 from tests.cases import Case, draw_case
 
@@ -99,11 +102,40 @@ def test_run_candidate_gives_the_times_of_the_engine(network: int) -> None:
             assert np.allclose(state.busy, busy, rtol=1e-12, atol=1e-12)
 
 
+def test_run_candidates_copies_each_result_out() -> None:
+    case = big_case(4, network=FIFO_NETWORK, features=frozenset({"requests", "overheads"}))
+    world, luck = make_world(case.arrays), make_luck(case.arrays, case.realisation)
+    state = make_state(world, luck, record=False)
+    rng = np.random.default_rng(0)
+    priority = np.array([rng.permutation(world.n_tasks) for _ in range(4)])
+    node, variant = np.tile(case.node, (4, 1)), np.tile(case.variant, (4, 1))
+    shape = (4, luck.n_requests)
+    arrival, completed, busy = np.zeros(shape), np.zeros(shape), np.zeros((4, world.n_nodes))
+    run_candidates(world, luck, state, node, variant, priority, arrival, completed, busy)
+    for b in range(4):
+        run_candidate(world, luck, state, node[b], variant[b], priority[b])
+        assert np.array_equal(arrival[b], state.arrival, equal_nan=True)
+        assert np.array_equal(completed[b], state.completed, equal_nan=True)
+        assert np.array_equal(busy[b], state.busy)
+    assert not np.array_equal(completed[0], completed[1], equal_nan=True)
+
+
 @pytest.mark.parametrize("network", [IDEAL, FIFO_NETWORK, FAIR])
-@pytest.mark.parametrize(
-    "duplicate",
-    [copy.copy, copy.deepcopy, lambda simulation: pickle.loads(pickle.dumps(simulation))],
-)
+def test_links_of_infinite_bandwidth_take_no_time(network: int) -> None:
+    """Latency alone is left: messages arrive as those of no bytes at all do, and none is lost."""
+    features = frozenset({"requests", "slots"})
+    for seed in range(10):
+        case = draw_case(seed, network=network, features=features, dispatch=GREEDY, max_nodes=6)
+        arrays = case.arrays
+        log = run(case._replace(arrays=replace(arrays, bandwidth=np.full(arrays.n_links, np.inf))))
+        assert (log.state == LOG_FINISHED).all()
+        sent = log.finish[:, arrays.edge_src]
+        latency = arrays.route_latency[case.node[arrays.edge_src], case.node[arrays.edge_dst]]
+        assert np.allclose(log.delivered, sent + latency)
+
+
+@pytest.mark.parametrize("network", [IDEAL, FIFO_NETWORK, FAIR])
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, through_pickle])
 def test_a_copy_goes_on_alone(network: int, duplicate: Callable[[Any], Any]) -> None:
     """Stopped in the middle and copied, original and copy both end as the run in one go does."""
     for seed in range(6):
