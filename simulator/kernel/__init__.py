@@ -16,14 +16,14 @@ recorded), plays the run to its end and allocates nothing. It leaves in the stat
     start, finish          (R * T,) seconds of the last attempt; valid where state == FINISHED
     state                  (R * T,) int8, see `layout`
 
-`run_candidates` does so for a batch and copies the first two lines out. Threads share `world`
-and `luck`; each needs a state of its own. A state fits every realisation with the same number of
-requests, outages, slow-downs and degradations and the same streams.
+Threads share `world` and `luck`; each needs a state of its own. A state fits every realisation
+with the same number of requests, outages, slow-downs and degradations and the same streams. Other
+compiled functions take the three as arguments and hand them on (see `bundle`).
 """
 
 from simulator.kernel.compiled import entry, helper, sources_digest
 from simulator.kernel.engine import KernelSimulation, world_of
-from simulator.kernel.general import advance, begin, run_candidate, run_candidates
+from simulator.kernel.general import advance, begin, run_candidate
 from simulator.kernel.layout import Luck, State, World
 from simulator.kernel.state import make_state
 from simulator.kernel.world import make_luck, make_world
@@ -41,7 +41,6 @@ __all__ = [
     "make_state",
     "make_world",
     "run_candidate",
-    "run_candidates",
     "sources_digest",
     "world_of",
 ]

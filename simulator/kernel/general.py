@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulator.arrays import FAIR, FIFO_NETWORK, FloatArray, IntArray
+from simulator.arrays import FAIR, FIFO_NETWORK, IntArray
 from simulator.kernel.compiled import entry, helper, inlined
 from simulator.kernel.heap import make_room, pop_event, push_event, sift_down, sift_up
 from simulator.kernel.joins import (
@@ -226,36 +226,3 @@ def run_candidate(
         x.class_rank[t] = priority[t]
     begin(w, z, x)
     advance(w, z, x, INF)
-
-
-@entry
-def run_candidates(
-    w: World,
-    z: Luck,
-    x: State,
-    node: IntArray,
-    variant: IntArray,
-    priority: IntArray,
-    arrival: FloatArray,
-    completed: FloatArray,
-    busy: FloatArray,
-) -> None:
-    """Simulate B candidates one after the other.
-
-    Parameters
-    ----------
-    w, z, x : World, Luck, State
-    node, variant, priority : (B, T) int64 arrays
-        Legal: indices are used unchecked.
-    arrival, completed : (B, R) float arrays, seconds
-        Written; NaN where there is none.
-    busy : (B, N) float array, seconds
-        Written.
-    """
-    for b in range(len(node)):
-        run_candidate(w, z, x, node[b], variant[b], priority[b])
-        for r in range(z.n_requests):
-            arrival[b, r] = x.arrival[r]
-            completed[b, r] = x.completed[r]
-        for n in range(w.n_nodes):
-            busy[b, n] = x.busy[n]

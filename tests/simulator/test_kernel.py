@@ -24,7 +24,6 @@ from simulator.kernel import (
     make_state,
     make_world,
     run_candidate,
-    run_candidates,
 )
 from simulator.kernel.bundle import Bundle
 from simulator.kernel.heap import heap_sort, make_room, push_event, sort_codes
@@ -100,24 +99,6 @@ def test_run_candidate_gives_the_times_of_the_engine(network: int) -> None:
             np.add.at(busy, case.node, held)
             np.add.at(busy, case.node[log.attempts[1]], log.attempts[4] - log.attempts[3])
             assert np.allclose(state.busy, busy, rtol=1e-12, atol=1e-12)
-
-
-def test_run_candidates_copies_each_result_out() -> None:
-    case = big_case(4, network=FIFO_NETWORK, features=frozenset({"requests", "overheads"}))
-    world, luck = make_world(case.arrays), make_luck(case.arrays, case.realisation)
-    state = make_state(world, luck, record=False)
-    rng = np.random.default_rng(0)
-    priority = np.array([rng.permutation(world.n_tasks) for _ in range(4)])
-    node, variant = np.tile(case.node, (4, 1)), np.tile(case.variant, (4, 1))
-    shape = (4, luck.n_requests)
-    arrival, completed, busy = np.zeros(shape), np.zeros(shape), np.zeros((4, world.n_nodes))
-    run_candidates(world, luck, state, node, variant, priority, arrival, completed, busy)
-    for b in range(4):
-        run_candidate(world, luck, state, node[b], variant[b], priority[b])
-        assert np.array_equal(arrival[b], state.arrival, equal_nan=True)
-        assert np.array_equal(completed[b], state.completed, equal_nan=True)
-        assert np.array_equal(busy[b], state.busy)
-    assert not np.array_equal(completed[0], completed[1], equal_nan=True)
 
 
 @pytest.mark.parametrize("network", [IDEAL, FIFO_NETWORK, FAIR])
