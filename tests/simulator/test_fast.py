@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from simulator import fast
-from simulator.arrays import IDEAL, STRICT, Arrays, IntArray
+from simulator.arrays import GREEDY, IDEAL, STRICT, Arrays, IntArray
 from simulator.batch import evaluate_batch
 from simulator.fast.compiled import entry
 from simulator.fast.passes import PASSES
@@ -81,16 +82,46 @@ def test_every_conformance_case_that_is_covered() -> None:
     assert taken >= 100
 
 
-def test_a_task_of_no_duration_keeps_its_slot_until_the_round_is_over() -> None:
-    """Task 0 takes no time, task 1 starts beside it; task 2 follows task 0 one round later."""
-    for dispatch in ("strict", "greedy"):
-        case = world(
-            [0.0, 5.0, 1.0], [0, 0, 0], [(0, 2, 1.0)], dispatch=dispatch, nodes={"slots": 2}
-        )
-        log = fast.run(*case)
+ROUNDS = {
+    # Task 0 takes no time, task 1 starts beside it; task 2 follows task 0 one round later.
+    "a slot held for no time": (
+        world([0.0, 5.0, 1.0], [0, 0, 0], [(0, 2, 1.0)], nodes={"slots": 2}),
+        [0.0, 0.0, 0.0],
+        ([0, 1, 0], [0, 1, 0]),
+    ),
+    # Task 0 ends in round 1 of instant 0, but its message to task 3 comes in round 0 of instant 1,
+    # beside task 1's to task 2, which takes no time and keeps slot 0 until the round is over.
+    "a message that takes time": (
+        world([0.0, 1.0, 0.0, 1.0], [0, 2, 1, 1], [(0, 3, 1.0), (1, 2, 0.0)], nodes={"slots": 2}),
+        [0.0, 0.0, 1.0, 1.0],
+        ([0, 0, 0, 1], [0, 0, 0, 1]),
+    ),
+    # Task 2 has an input of round 1 (from task 1, which takes no time) and one of round 0.
+    "inputs of two rounds": (
+        world(
+            [1.0, 0.0, 1.0], [0, 1, 1], [(0, 1, 0.0), (1, 2, 0.0), (0, 2, 0.0)], nodes={"slots": 2}
+        ),
+        [0.0, 1.0, 1.0],
+        ([0, 0, 0], [0, 0, 0]),
+    ),
+    # Task 2 waits for task 0 until round 1; strict, task 3 waits with it and finds slot 1 free.
+    "a sequence that waits": (
+        world([0.0, 0.0, 1.0, 1.0], [0, 0, 0, 0], [(0, 2, 0.0)], nodes={"slots": 3}),
+        [0.0, 0.0, 0.0, 0.0],
+        ([0, 1, 0, 1], [0, 1, 0, 2]),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ROUNDS)
+def test_slots_in_the_rounds_of_one_instant(name: str) -> None:
+    """Starts, and slots under strict and under greedy dispatch, worked out by hand."""
+    (arrays, *rest), start, slots = ROUNDS[name]
+    for dispatch, slot in zip((STRICT, GREEDY), slots, strict=True):
+        log = fast.run(replace(arrays, dispatch=dispatch), *rest)
         assert log is not None
-        assert log.start.tolist() == [[0.0, 0.0, 0.0]]
-        assert log.slot.tolist() == [[0, 1, 0]]
+        assert log.start.tolist() == [start]
+        assert log.slot.tolist() == [slot]
 
 
 def test_a_duration_too_short_to_move_the_clock() -> None:
