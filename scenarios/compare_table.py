@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from scenarios.tables import SECONDS
@@ -61,6 +62,8 @@ def _percent(gap: float) -> str:
 
 
 def _times(ratio: float) -> str:
+    if math.isinf(ratio):
+        return "inf"
     if ratio < 10:
         return f"{ratio:.3f}x"
     return f"{ratio:.1f}x" if ratio < 100 else f"{ratio:,.0f}x"

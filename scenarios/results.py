@@ -61,6 +61,9 @@ def folder(target: Path) -> Iterator[Path]:
     AlloclabError
         The folder cannot be written.
     """
+    target = target.absolute()  # a relative "." has no name to derive the sibling's from
+    if not target.name:
+        raise AlloclabError(f"cannot write to {target}: give the name of a folder")
     work = target.with_name(f".{target.name}.partial-{os.getpid()}")
     try:
         if target.exists() and not target.is_dir():
@@ -87,6 +90,8 @@ def write_text(path: Path, text: str) -> None:
     ------
     AlloclabError
     """
+    if not path.name or path.is_dir():
+        raise AlloclabError(f"cannot write {path}: it is a folder, give the name of a file")
     temporary = path.with_name(f".{path.name}.partial-{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from simulator.problem import Problem
 
 
+MOST_CELLS = 200_000_000
+"""Executions and messages that one run may record: about 10 GB."""
+
+
 def check_problem(problem: Problem) -> None:
     """Refuse combinations of rules that have no meaning.
 
@@ -25,6 +29,12 @@ def check_problem(problem: Problem) -> None:
     InvalidScenario, Unsupported
     """
     arrays = problem.arrays
+    cells = problem.n_requests * (problem.n_tasks + problem.n_edges)
+    if cells > MOST_CELLS:
+        raise InvalidScenario(
+            f"{problem.n_requests:,} requests of {problem.n_tasks} tasks and {problem.n_edges} "
+            f"edges are more than one run can hold ({MOST_CELLS:,} executions and messages)"
+        )
     if arrays.dispatch == STRICT and arrays.discipline == EDF:
         raise InvalidScenario(
             "dispatch strict does not read a discipline, so it cannot be combined with edf"

@@ -13,6 +13,9 @@ from simulator.cluster import non_negative, require
 from simulator.errors import unknown
 from simulator.taskgraph import TaskGraph
 
+MOST_REQUESTS = 10_000_000
+"""Requests of one stream that a run can hold in memory with room to spare."""
+
 DISTRIBUTIONS: Mapping[str, tuple[str, ...]] = {
     "constant": ("value",),
     "uniform": ("low", "high"),
@@ -64,7 +67,11 @@ class Distribution:
         if self.kind == "uniform":
             require(self._number("low") <= self._number("high"), "uniform: low is above high")
         if self.kind == "gamma":
-            require(self._number("cv") > 0, "gamma: cv must be > 0")
+            cv = self._number("cv")
+            require(1e-6 <= cv <= 100, f"gamma: cv must be between 1e-6 and 100, got {cv:g}")
+        if self.kind == "lognormal":
+            sigma = self._number("sigma")
+            require(sigma <= 10, f"lognormal: sigma must be at most 10, got {sigma:g}")
         if self.kind == "choice":
             values, weights = p["values"], p.get("weights")
             require(isinstance(values, tuple) and len(values) > 0, "choice: values are missing")
@@ -224,7 +231,10 @@ class Stream:
     def __post_init__(self) -> None:
         where = f"stream {self.name!r}"
         require(bool(self.name), "a stream needs a name")
-        require(self.requests >= 1, f"{where}: requests must be >= 1, got {self.requests}")
+        require(
+            1 <= self.requests <= MOST_REQUESTS,
+            f"{where}: requests must be between 1 and {MOST_REQUESTS:,}, got {self.requests}",
+        )
         require(self.batch >= 1, f"{where}: batch must be >= 1, got {self.batch}")
         non_negative(where, weight=self.weight)
         if self.deadline_s is not None:

@@ -156,6 +156,13 @@ def test_generate_convert_init_lead_to_something_that_runs(run, tmp_path):
         (["list", "schedulrs"], "did you mean 'schedulers'"),
         (["generate", "layerd"], "did you mean 'layered'"),
         (["show", "nothing-like-it"], "nothing-like-it"),
+        (["compare", "translation", "--requests", "100000000000"], "between 1 and 10,000,000"),
+        (["compare", "translation", "--requests", str(10**23)], "between 1 and 10,000,000"),
+        (["convert", "translation", "-o", ""], "give the name of a file"),
+        (
+            ["compare", "translation", "-s", "heft", "--requests", "9", "-o", "/"],
+            "name of a folder",
+        ),
     ],
 )
 def test_errors_are_one_sentence(run, args, words):
