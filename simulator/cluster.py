@@ -228,6 +228,8 @@ class Cluster:
     @staticmethod
     def star(name: str, nodes: Sequence[Node], bandwidth: float, latency_s: float = 0.0) -> Cluster:
         """Every node has an up link and a down link to one switch that is never a bottleneck."""
+        if len(nodes) == 1:
+            return Cluster(name, tuple(nodes))  # nothing to reach: no switch, no links
         connections = [Connection(n.name, "switch", bandwidth, latency_s) for n in nodes]
         return Cluster.connect(name, nodes, connections, switches=["switch"])
 
