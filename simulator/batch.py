@@ -19,10 +19,10 @@ from simulator.threads import run_chunks
 
 __all__ = ["BatchResult", "covers", "evaluate_batch"]
 
-# Nanoseconds for one task of one request, roughly: they only decide how large a chunk is.
-_NANOSECONDS = {"strict": 15.0, "greedy": 80.0, "kernel": 1000.0}
-_CHUNK_NANOSECONDS = 4e6
-_CHUNKS_PER_THREAD = 8
+# Nanoseconds for one task of one request, roughly: they only decide how large chunks are.
+_NANOSECONDS = {"strict": 15.0, "greedy": 70.0, "kernel": 700.0}
+_LONGEST_CHUNK = 4e6
+_SHORTEST_CHUNK = 2e5
 _KEPT_UNITS = 100_000
 
 
@@ -112,13 +112,13 @@ def evaluate_batch(
     )
     if n_requests > 0 and n_candidates > 0:
         units = n_requests * arrays.n_tasks
-        chunk = int(_CHUNK_NANOSECONDS / (units * _NANOSECONDS[runner.kind]))
-        chunk = min(chunk, n_candidates // (_CHUNKS_PER_THREAD * threads)) if threads > 1 else chunk
+        per_candidate = units * _NANOSECONDS[runner.kind]
         run_chunks(
             lambda low, high: runner.run(candidates, result, low, high),
             n_candidates,
-            max(chunk, 1),
+            max(int(_LONGEST_CHUNK / per_candidate), 1),
             threads,
+            max(int(_SHORTEST_CHUNK / per_candidate), 1),
         )
     return result
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 _POLL_SECONDS = 0.1
@@ -13,19 +13,23 @@ _pools: dict[int, ThreadPoolExecutor] = {}
 os.register_at_fork(after_in_child=_pools.clear)
 
 
-def run_chunks(work: Callable[[int, int], None], total: int, chunk: int, threads: int = 1) -> None:
+def run_chunks(
+    work: Callable[[int, int], None], total: int, chunk: int, threads: int = 1, least: int = 1
+) -> None:
     """Call ``work(low, high)`` for consecutive ranges that cover 0..total-1.
 
     Ctrl-C and errors take effect between chunks: no call is running when this function returns or
     raises. Threads take the next range when they are done with one, so which thread works on which
-    range is left to chance, and `work` must not depend on it.
+    range is left to chance, and `work` must not depend on it. Ranges become shorter towards the
+    end, so that the threads finish at about the same time.
 
     Parameters
     ----------
     work : callable
         Releases the GIL for most of its time, as compiled functions do.
-    total, chunk : int
-        Number of items, and of items in a range; chunk >= 1.
+    total : int, number of items
+    chunk, least : int, >= 1
+        Largest and smallest number of items in a range; the last may be smaller.
     threads : int, >= 1
 
     Raises
@@ -35,19 +39,19 @@ def run_chunks(work: Callable[[int, int], None], total: int, chunk: int, threads
     """
     if threads < 1:
         raise ValueError(f"threads must be at least 1, got {threads}")
-    n_chunks = -(-total // chunk)
-    threads = min(threads, n_chunks)
+    ranges = list(_ranges(total, chunk, threads, least))
+    threads = min(threads, len(ranges))
     if threads <= 1:
-        for low in range(0, total, chunk):
-            work(low, min(low + chunk, total))
+        for low, high in ranges:
+            work(low, high)
         return
     ticket = itertools.count()
     stop = threading.Event()
 
     def serve() -> None:
         try:
-            while not stop.is_set() and (i := next(ticket)) < n_chunks:
-                work(i * chunk, min((i + 1) * chunk, total))
+            while not stop.is_set() and (i := next(ticket)) < len(ranges):
+                work(*ranges[i])
         except BaseException:
             stop.set()
             raise
@@ -62,6 +66,18 @@ def run_chunks(work: Callable[[int, int], None], total: int, chunk: int, threads
         wait(futures)
     for future in futures:
         future.result()
+
+
+def _ranges(total: int, chunk: int, threads: int, least: int) -> Iterator[tuple[int, int]]:
+    """Cut 0..total-1 into ranges; with several threads, each a share of what is left."""
+    low = 0
+    while low < total:
+        size = chunk
+        if threads > 1:
+            size = max(min(chunk, (total - low) // (3 * threads)), least)
+        high = min(low + size, total)
+        yield low, high
+        low = high
 
 
 def _pool(threads: int) -> ThreadPoolExecutor:

@@ -234,11 +234,13 @@ def test_an_interrupt_takes_effect_between_chunks(threads: int) -> None:
 
 
 def test_chunks_cover_everything_once() -> None:
-    for total, chunk, threads in ((0, 3, 2), (1, 3, 2), (10, 3, 2), (12, 3, 5), (7, 7, 1)):
+    for total, chunk, threads, least in (
+        (0, 3, 2, 1), (1, 3, 2, 1), (10, 3, 2, 2), (12, 3, 5, 1), (7, 7, 1, 1), (99, 40, 2, 5)
+    ):  # fmt: skip
         seen = np.zeros(total, dtype=np.int64)
 
         def work(low: int, high: int, seen: Any = seen) -> None:
             seen[low:high] += 1
 
-        run_chunks(work, total, chunk, threads)
+        run_chunks(work, total, chunk, threads, least)
         assert (seen == 1).all()
