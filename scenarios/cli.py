@@ -156,7 +156,7 @@ def compare(
 @app.command()
 def generate(
     family: Annotated[str, typer.Argument(help="Graph family; see `alloclab list generators`.")],
-    tasks: Annotated[int, typer.Option("--tasks", "-t", min=1, help="About how many tasks.")] = 50,
+    tasks: Annotated[int, typer.Option("--tasks", "-t", min=1, help="About how many tasks.")] = 100,
     nodes: Annotated[int, typer.Option("--nodes", min=1, help="Number of nodes.")] = 8,
     ccr: Annotated[
         float, typer.Option("--ccr", min=0.0, help="Mean transfer over mean work seconds.")
@@ -252,7 +252,7 @@ def _split_specs(text: str | None) -> list[str] | None:
             specs.append("")
         else:
             specs[-1] += char
-    return [s.strip() for s in specs if s.strip()] or None
+    return [s.strip() for s in specs if s.strip()]
 
 
 def _suffix(out: Path | None, json: bool) -> str:
@@ -280,6 +280,9 @@ def main() -> None:
         raise SystemExit(error.exit_code) from None
     except BrokenPipeError:
         sys.stderr.close()
+        raise SystemExit(1) from None
+    except OSError as error:
+        print(f"alloclab: cannot write the output: {error.strerror}", file=sys.stderr)
         raise SystemExit(1) from None
     except KeyboardInterrupt:
         print("alloclab: interrupted", file=sys.stderr)

@@ -72,15 +72,8 @@ class Comparison:
     def summary(self) -> list[dict[str, Any]]:
         """One row a scheduler: means over the seeds, best first; failed ones last.
 
-        `ratio` is the geometric mean over the seeds of objective / best objective of that seed.
+        `ratio` is the mean objective over the best mean objective.
         """
-        best = {
-            seed: min(
-                (r["objective"] for r in self.rows if r["seed"] == seed and "objective" in r),
-                default=math.nan,
-            )
-            for seed in self.seeds
-        }
         out = []
         for spec in dict.fromkeys(r["scheduler"] for r in self.rows):
             mine = [r for r in self.rows if r["scheduler"] == spec]
@@ -93,15 +86,20 @@ class Comparison:
                 values = [r[key] for r in mine if r.get(key) is not None]
                 if len(values) == len(mine):
                     row[key] = float(np.mean(values))
-            row["ratio"] = _ratio([(r["objective"], best[r["seed"]]) for r in mine])
             row["objective_min"] = min(r["objective"] for r in mine)
             row["objective_max"] = max(r["objective"] for r in mine)
             out.append(row)
-        return sorted(out, key=lambda r: (r.get("ratio", math.inf), r["scheduler"]))
+        best = min((row["objective"] for row in out if "objective" in row), default=math.nan)
+        for row in out:
+            if "objective" in row:
+                row["ratio"] = _ratio(row["objective"], best)
+        return sorted(
+            out, key=lambda r: ("error" in r, r.get("objective", math.inf), r["scheduler"])
+        )
 
     @property
     def best(self) -> str:
-        """Spec of the scheduler with the lowest mean ratio."""
+        """Spec of the scheduler with the lowest mean objective."""
         row = self.summary()[0]
         if "error" in row:
             raise Infeasible(
@@ -122,12 +120,11 @@ class Comparison:
         )
 
 
-def _ratio(pairs: Sequence[tuple[float, float]]) -> float:
-    """Geometric mean of value / best; infinite if any value is."""
-    if any(math.isinf(value) for value, _ in pairs):
-        return math.inf
-    logs = [0.0 if value == best else math.log(value / best) for value, best in pairs if best > 0]
-    return math.exp(math.fsum(logs) / len(logs)) if logs else 1.0
+def _ratio(value: float, best: float) -> float:
+    """Value over best; infinite above a best of 0, 1 where both are equal."""
+    if value == best:
+        return 1.0
+    return value / best if best > 0 and math.isfinite(best) else math.inf
 
 
 def objective_of(trace: Trace) -> float:
@@ -166,10 +163,15 @@ def compare(
     UnknownName, InvalidScenario
     """
     from schedulers import make, names
+    from schedulers.base import check_limits
 
-    specs = list(schedulers) if schedulers else list(names())
-    for spec in specs:
-        make(spec)  # a misspelt name is reported before anything runs
+    specs = list(names()) if schedulers is None else list(dict.fromkeys(schedulers))
+    if not specs:
+        raise InvalidScenario("schedulers: name at least one")
+    check_limits(seconds, evaluations)
+    if schedulers is not None:
+        for spec in specs:
+            make(spec)  # a misspelt name is reported before anything runs
     chosen = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
     if not chosen:
         raise InvalidScenario("seeds: at least one is needed")
@@ -184,6 +186,8 @@ def compare(
             rows.append({"scenario": scenario.name, **row})
             if trace is not None and seed == chosen[0]:
                 traces[spec] = trace
+    if all("error" in row for row in rows):
+        raise Infeasible(f"{scenario.name}: no scheduler found an allocation: {rows[0]['error']}")
     return Comparison(scenario, rows, chosen, engine, traces)
 
 
@@ -203,6 +207,9 @@ def _one(
         outcome = solve(spec, problem, seconds=seconds, evaluations=evaluations, seed=seed)
     except AlloclabError as error:
         return {**row, "error": str(error)}, None
+    except Exception as error:  # a defect of one scheduler, perhaps somebody's own, costs its row
+        text = f"scheduler {spec} failed: {type(error).__name__}: {error}"
+        return {**row, "error": " ".join(text.split())}, None
     trace = simulate(problem, outcome.allocation, engine=engine, seed=seed)
     row |= {
         "objective": objective_of(trace),

@@ -73,7 +73,10 @@ def caption(result: Comparison) -> str:
     """How to read the table."""
     seeds = len(result.seeds)
     luck = f"means over {seeds} seeds" if seeds > 1 else f"seed {result.seeds[0]}"
-    return (
-        f"{luck}; {result.distinct_outcomes} distinct outcomes; gap: how far above a lower bound "
-        "that no allocation can beat"
+    outcomes = (
+        "1 outcome"
+        if result.distinct_outcomes == 1
+        else (f"{result.distinct_outcomes} distinct outcomes")
     )
+    gap = "; gap: how far above a lower bound that no allocation can beat"
+    return f"{luck}; {outcomes}" + (gap if any("gap" in r for r in result.summary()) else "")

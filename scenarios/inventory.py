@@ -29,11 +29,19 @@ def first_sentence(text: str | None) -> str:
 
 
 def _schedulers() -> Rows:
-    from schedulers import make, names
+    from schedulers import names
 
-    return [
-        {"name": name, "description": first_sentence(type(make(name)).__doc__)} for name in names()
-    ]
+    return [{"name": name, "description": _about(name)} for name in names()]
+
+
+def _about(name: str) -> str:
+    """First sentence about a scheduler, or why it cannot be loaded (a broken plug-in, say)."""
+    from schedulers import make
+
+    try:
+        return first_sentence(type(make(name)).__doc__)
+    except Exception as error:  # whatever somebody else's module raises when imported
+        return f"cannot be loaded: {type(error).__name__}: {error}"
 
 
 def _scenarios() -> Rows:

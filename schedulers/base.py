@@ -107,7 +107,7 @@ def solve(
     from schedulers.registry import make, spec_of
     from schedulers.warm import warm_up
 
-    _check_limits(seconds, evaluations, seed)
+    check_limits(seconds, evaluations, seed)
     chosen = make(scheduler) if isinstance(scheduler, str) else scheduler
     spec = _checked_spec(chosen, spec_of)
     warm_up(chosen, problem)
@@ -126,7 +126,13 @@ def solve(
     return _outcome(problem, budget, allocation, objective, spec, chosen, seed, elapsed, wall)
 
 
-def _check_limits(seconds: float | None, evaluations: int | None, seed: int) -> None:
+def check_limits(seconds: float | None, evaluations: int | None, seed: int = 0) -> None:
+    """Refuse budgets and seeds that make no sense.
+
+    Raises
+    ------
+    InvalidSpec
+    """
     from schedulers.registry import InvalidSpec
 
     if seconds is not None and not seconds > 0:

@@ -29,6 +29,8 @@ def check_problem(problem: Problem) -> None:
     InvalidScenario, Unsupported
     """
     arrays = problem.arrays
+    if not problem.stream_weight.any():
+        raise InvalidScenario("the weights of the streams must not all be 0")
     cells = problem.n_requests * (problem.n_tasks + problem.n_edges)
     if cells > MOST_CELLS:
         raise InvalidScenario(

@@ -82,7 +82,16 @@ def test_compare_finds_the_hand_worked_optimum(run, diamond):
     assert summary[0]["objective"] == 7.0
     assert len(summary) >= 8
     assert all(row["objective"] >= 7.0 and row["gap"] >= 0 for row in summary)
-    assert summary == sorted(summary, key=lambda r: (r["ratio"], r["scheduler"]))
+    assert summary == sorted(summary, key=lambda r: (r["objective"], r["scheduler"]))
+
+
+def test_a_best_of_zero_is_still_the_best(run):
+    """Only some nodes of edge-cloud have a price: busy time on the others costs nothing."""
+    out = run("compare", "translation", "--objective", "cost_busy", "--requests", 30, "--json")[1]
+    summary = json.loads(out)["summary"]
+    assert summary[0]["objective"] == 0.0
+    for row in summary:  # an infinite ratio is null in JSON
+        assert row["ratio"] == (1.0 if row["objective"] == 0.0 else None)
 
 
 def test_compare_writes_everything_or_nothing(run, diamond, tmp_path):
@@ -156,6 +165,9 @@ def test_generate_convert_init_lead_to_something_that_runs(run, tmp_path):
         (["list", "schedulrs"], "did you mean 'schedulers'"),
         (["generate", "layerd"], "did you mean 'layered'"),
         (["show", "nothing-like-it"], "nothing-like-it"),
+        (["compare", "translation", "--seconds", "nan"], "seconds must be > 0, got nan"),
+        (["compare", "translation", "--evaluations", "0"], "evaluations must be an integer"),
+        (["compare", "translation", "-s", ","], "name at least one"),
         (["compare", "translation", "--requests", "100000000000"], "between 1 and 10,000,000"),
         (["compare", "translation", "--requests", str(10**23)], "between 1 and 10,000,000"),
         (["convert", "translation", "-o", ""], "give the name of a file"),
