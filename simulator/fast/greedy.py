@@ -34,6 +34,7 @@ from simulator.fast.queues import (
     put,
     take,
 )
+from simulator.threads import private_array
 
 
 class GreedyWork(NamedTuple):
@@ -93,25 +94,25 @@ def greedy_work(plan: StaticPlan, log: bool = False) -> GreedyWork:
     fill = np.nan if log else 0.0
     return GreedyWork(
         log=log,
-        node=np.empty(n_tasks, np.uint32),
-        variant=np.empty(n_tasks, np.uint32),
-        order=np.empty(n_tasks, np.uint32),
-        scratch=np.empty(n_tasks, np.uint32),
-        task_key=np.empty(n_tasks, np.int64),
-        ready=np.full(cells, fill),
-        start=np.full(cells, fill),
-        finish=np.full(cells, fill),
-        missing=np.empty(cells, np.uint32),
-        slot=np.full(cells if log else 0, -1, np.int64),
-        delivered=np.full(n_requests * int(plan.n_edges) if log else 0, np.nan),
+        node=private_array(n_tasks, np.uint32),
+        variant=private_array(n_tasks, np.uint32),
+        order=private_array(n_tasks, np.uint32),
+        scratch=private_array(n_tasks, np.uint32),
+        task_key=private_array(n_tasks, np.int64),
+        ready=private_array(cells, fill=fill),
+        start=private_array(cells, fill=fill),
+        finish=private_array(cells, fill=fill),
+        missing=private_array(cells, np.uint32),
+        slot=private_array(cells if log else 0, np.int64, -1),
+        delivered=private_array(n_requests * int(plan.n_edges) if log else 0, fill=np.nan),
         slot_ptr=slot_ptr.astype(np.uint32),
-        free=np.empty(slot_ptr[-1]),
-        node_free=np.empty(n_nodes),
-        node_wait=np.empty(n_nodes),
-        node_time=np.empty(n_blocks * int(BLOCK)),
-        block_time=np.empty(n_blocks),
-        chosen=np.empty(n_nodes + 1, np.uint64),
-        started=np.empty((slot_ptr[-1], 3), np.uint64),
+        free=private_array(slot_ptr[-1]),
+        node_free=private_array(n_nodes),
+        node_wait=private_array(n_nodes),
+        node_time=private_array(n_blocks * int(BLOCK)),
+        block_time=private_array(n_blocks),
+        chosen=private_array(n_nodes + 1, np.uint64),
+        started=private_array(3 * slot_ptr[-1], np.uint64).reshape(-1, 3),
         queues=make_queues(plan),
     )
 

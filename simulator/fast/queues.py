@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from simulator.arrays import FloatArray, IntArray
 from simulator.fast.compiled import Index, helper, part, small
 from simulator.fast.plan import StaticPlan
+from simulator.threads import private_array
 
 WideArray = NDArray[np.uint64]
 
@@ -54,15 +55,15 @@ def make_queues(plan: StaticPlan) -> Queues:
     per_stream = np.diff(plan.stream_ptr.astype(np.int64))
     units = int(per_stream[plan.task_stream].sum())
     return Queues(
-        inbox_time=np.empty(n_nodes * int(INBOX)),
-        inbox_key=np.empty(n_nodes * int(INBOX), np.int64),
-        n_inbox=np.empty(n_nodes, np.uint64),
-        base=np.empty(n_nodes + 1, np.uint64),
-        keys=np.empty(units, np.int64),
-        n_keys=np.empty(n_nodes, np.uint64),
-        later_time=np.empty(units),
-        later_key=np.empty(units, np.int64),
-        n_later=np.empty(n_nodes, np.uint64),
+        inbox_time=private_array(n_nodes * int(INBOX)),
+        inbox_key=private_array(n_nodes * int(INBOX), np.int64),
+        n_inbox=private_array(n_nodes, np.uint64),
+        base=private_array(n_nodes + 1, np.uint64),
+        keys=private_array(units, np.int64),
+        n_keys=private_array(n_nodes, np.uint64),
+        later_time=private_array(units),
+        later_key=private_array(units, np.int64),
+        n_later=private_array(n_nodes, np.uint64),
     )
 
 

@@ -24,6 +24,7 @@ from simulator.fast.order import (
     split_by_stream,
 )
 from simulator.fast.plan import IndexArray, StaticPlan
+from simulator.threads import private_array
 
 ONE = np.uint64(1)
 
@@ -79,22 +80,22 @@ def strict_work(plan: StaticPlan, log: bool = False) -> StrictWork:
     fill = np.nan if log else 0.0
     return StrictWork(
         log=log,
-        node=np.empty(n_tasks, np.uint32),
-        variant=np.empty(n_tasks, np.uint32),
-        order=np.empty(n_tasks, np.uint32),
-        scratch=np.empty(3 * n_tasks + n_nodes + int(plan.n_streams), np.uint32),
+        node=private_array(n_tasks, np.uint32),
+        variant=private_array(n_tasks, np.uint32),
+        order=private_array(n_tasks, np.uint32),
+        scratch=private_array(3 * n_tasks + n_nodes + int(plan.n_streams), np.uint32),
         rows=rows.astype(np.uint32),
-        ready=np.full(cells, fill),
-        start=np.full(cells, fill),
-        finish=np.full(cells, fill),
-        slot=np.full(cells, -1, np.int64),
-        finish_round=np.empty(cells if plan.many_slots else 0, np.int64),
-        delivered=np.full(n_requests * int(plan.n_edges) if log else 0, np.nan),
+        ready=private_array(cells, fill=fill),
+        start=private_array(cells, fill=fill),
+        finish=private_array(cells, fill=fill),
+        slot=private_array(cells, np.int64, -1),
+        finish_round=private_array(cells if plan.many_slots else 0, np.int64),
+        delivered=private_array(n_requests * int(plan.n_edges) if log else 0, fill=np.nan),
         slot_ptr=slot_ptr.astype(np.uint32),
-        free=np.empty(slot_ptr[-1]),
-        free_round=np.empty(slot_ptr[-1], np.int64),
-        last=np.empty(n_nodes),
-        last_round=np.empty(n_nodes, np.int64),
+        free=private_array(slot_ptr[-1]),
+        free_round=private_array(slot_ptr[-1], np.int64),
+        last=private_array(n_nodes),
+        last_round=private_array(n_nodes, np.int64),
     )
 
 

@@ -20,6 +20,7 @@ from simulator.kernel.layout import (
     State,
     World,
 )
+from simulator.threads import private_array
 
 # Stacks: only this many entries at the front mean anything between two instants.
 FILLED = {
@@ -55,7 +56,7 @@ def make_state(world: World, luck: Luck, record: bool = True) -> State:
     """
     sizes = _sizes(world, luck, record)
     arrays: dict[str, NDArray[Any]] = {
-        name: np.empty(n, dtype=dtype) for name, (n, dtype) in sizes.items()
+        name: private_array(n, dtype) for name, (n, dtype) in sizes.items()
     }
     x = State(event_room=sizes["event_time"][0], **arrays)
     x.count[:] = 0

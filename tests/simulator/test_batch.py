@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import itertools
 import threading
 import time
 from dataclasses import replace
@@ -18,7 +19,7 @@ from simulator.errors import InvalidAllocation
 from simulator.fast.passes import PASSES
 from simulator.fast.plan import static_plan
 from simulator.runlog import RunLog
-from simulator.threads import run_chunks
+from simulator.threads import private_array, run_chunks
 from tests.simulator.static_cases import static_case
 from tests.worlds import world
 
@@ -244,3 +245,10 @@ def test_chunks_cover_everything_once() -> None:
 
         run_chunks(work, total, chunk, threads, least)
         assert (seen == 1).all()
+
+
+def test_private_arrays_share_no_cache_line() -> None:
+    arrays = [private_array(n, dtype) for n in (0, 1, 3, 40) for dtype in (np.int8, np.float64)]
+    spans = sorted((x.ctypes.data, x.ctypes.data + x.nbytes) for x in arrays)
+    assert all(after[0] - before[1] >= 128 for before, after in itertools.pairwise(spans))
+    assert private_array(3, np.int64, -1).tolist() == [-1, -1, -1]
