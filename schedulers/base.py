@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
-from schedulers.budget import Budget, Clock, Point
-from schedulers.outcome import Outcome
+from schedulers.budget import Budget, Clock, Progress
+from schedulers.outcome import Outcome, Point
 from simulator.errors import AlloclabError, InvalidAllocation
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def solve(
     seed: int = 0,
     *,
     clock: Clock = time.process_time,
+    progress: Progress | None = None,
 ) -> Outcome:
     """Run a scheduler on a problem and judge its answer.
 
@@ -84,6 +85,8 @@ def solve(
         Seeds all its chance.
     clock : callable
         Measures `seconds`; the default is the CPU time of this process over all threads.
+    progress : callable or None
+        Called now and then with the budget of the running search.
 
     Returns
     -------
@@ -113,7 +116,7 @@ def solve(
     warm_up(chosen, problem)
     rng = np.random.default_rng(seed)
     wall = time.perf_counter()
-    budget = Budget(problem, seconds, evaluations, clock)
+    budget = Budget(problem, seconds, evaluations, clock, progress)
     try:
         answer: Allocation | None = chosen.schedule(problem, budget, rng)
     except KeyboardInterrupt:
@@ -223,6 +226,8 @@ def _outcome(
     from simulator.engines import SEMANTICS
 
     bound = lower_bound(problem)
+    if budget.bound > -math.inf:
+        bound = budget.bound if bound is None else max(bound, budget.bound)
     proved = bound is not None and objective <= bound * (1.0 + OPTIMAL_WITHIN)
     curve = list(budget.curve)
     if not curve or objective < curve[-1].objective:
@@ -241,4 +246,5 @@ def _outcome(
         spec=spec,
         version=scheduler.version,
         semantics=SEMANTICS,
+        front=budget.front,
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from schedulers.outcome import FrontPoint, Point
 from simulator.allocation import Allocation
 from simulator.arrays import FloatArray, IntArray
 
@@ -16,22 +17,12 @@ if TYPE_CHECKING:
     from simulator.problem import Problem
 
 Clock = Callable[[], float]
+Progress = Callable[["Budget"], None]
+
+PROGRESS_EVERY = 0.2
+"""Seconds of wall clock between two calls of a budget's `progress`."""
+
 Batch = Sequence[Allocation] | tuple[IntArray, IntArray, IntArray]
-
-
-class Point(NamedTuple):
-    """One improvement of the best-so-far curve.
-
-    Parameters
-    ----------
-    seconds : float, on the clock of the budget, since it began
-    evaluations : int, spent by then
-    objective : float
-    """
-
-    seconds: float
-    evaluations: int
-    objective: float
 
 
 class Budget:
@@ -46,6 +37,9 @@ class Budget:
         Simulated allocations; None: no limit.
     clock : callable
         Seconds from any origin. The default is the CPU time of the process over all threads.
+    progress : callable or None
+        Called with this budget when the search looks at what is left, but at most every
+        `PROGRESS_EVERY` seconds by the wall clock. It may set `interrupted`.
 
     Attributes
     ----------
@@ -56,6 +50,10 @@ class Budget:
     evaluations : int, spent so far
     interrupted : bool
         Whether somebody wants the search to end now; `left` is 0 then.
+    bound : float
+        The best lower bound of the objective that the search itself has proved; -inf if none.
+    front : tuple of FrontPoint
+        What a search for several objectives found; empty for all others.
 
     Examples
     --------
@@ -72,6 +70,7 @@ class Budget:
         seconds: float | None = None,
         evaluations: int | None = None,
         clock: Clock = time.process_time,
+        progress: Progress | None = None,
     ) -> None:
         self.problem = problem
         self.seconds_limit = math.inf if seconds is None else float(seconds)
@@ -81,6 +80,10 @@ class Budget:
         self.best_objective = math.inf
         self.curve: list[Point] = []
         self.interrupted = False
+        self.bound = -math.inf
+        self.front: tuple[FrontPoint, ...] = ()
+        self._progress = progress
+        self._shown = time.monotonic()
         self._clock = clock
         self._begin = clock()
 
@@ -108,6 +111,9 @@ class Budget:
 
         Without limits it is 1 until the search is interrupted.
         """
+        if self._progress is not None and time.monotonic() - self._shown >= PROGRESS_EVERY:
+            self._shown = time.monotonic()
+            self._progress(self)
         time_share = self.seconds_left() / self.seconds_limit if self.seconds_limit else 0.0
         if math.isinf(self.seconds_limit):
             time_share = 1.0
@@ -115,6 +121,23 @@ class Budget:
         if not math.isinf(self.evaluations_limit):
             count_share = self.evaluations_left() / max(self.evaluations_limit, 1)
         return 0.0 if self.interrupted else min(time_share, count_share)
+
+    @property
+    def limited(self) -> bool:
+        """Whether seconds or evaluations are limited; a search without limits ends by itself."""
+        return not (math.isinf(self.seconds_limit) and math.isinf(self.evaluations_limit))
+
+    def charge(self, count: int) -> None:
+        """Count candidates that compiled code of the search judged itself, without `evaluate`.
+
+        Compiled searches work in portions: ask `evaluations_left`, run no more than that many,
+        charge them, `offer` the best.
+        """
+        self.evaluations += int(count)
+
+    def prove(self, bound: float) -> None:
+        """Hand in a lower bound of the objective that the search has proved."""
+        self.bound = max(self.bound, float(bound))
 
     def evaluate(self, batch: Batch, threads: int = 1) -> FloatArray:
         """Objective of many allocations, counted against the budget; the best one is offered.

@@ -1,21 +1,16 @@
 """Compilation options of the planners, and a disk cache that notices every change of the sources.
 
-numba's cache looks at the file of the compiled function only: a change in a helper of another file
-would leave the old machine code in use. The names under which entry points are cached therefore
-carry a digest of the sources that compiled planners are made of.
+The names under which entry points are cached carry a digest of their sources: `simulator.sources`.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 from typing import Any, TypeVar
 
 from numba import njit
 
-from simulator import costs
+from simulator.sources import sources_digest
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -29,19 +24,9 @@ OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": False, "_nrt": Fa
 INTERNAL: dict[str, Any] = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
-@cache
-def sources_digest() -> str:
-    """Short digest of the sources of this package and of the shared formulas."""
-    digest = hashlib.sha256()
-    for path in (*sorted(Path(__file__).parent.glob("*.py")), Path(costs.__file__)):
-        digest.update(path.name.encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
-
-
 def entry(function: F) -> F:
     """Compile a function that Python calls: cached on disk, without the GIL."""
-    function.__qualname__ = f"{function.__qualname__}_{sources_digest()}"
+    function.__qualname__ = f"{function.__qualname__}_{sources_digest(function.__module__)}"
     compiled: F = njit(cache=True, nogil=True, **OPTIONS)(function)
     return compiled
 

@@ -4,12 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from schedulers.budget import Point
 from simulator.allocation import Allocation
 
 STATUSES = ("optimal", "feasible", "interrupted")
+
+
+class Point(NamedTuple):
+    """One improvement of the best-so-far curve.
+
+    Parameters
+    ----------
+    seconds : float, on the clock of the budget, since it began
+    evaluations : int, spent by then
+    objective : float
+    """
+
+    seconds: float
+    evaluations: int
+    objective: float
+
+
+class FrontPoint(NamedTuple):
+    """One allocation of a Pareto front.
+
+    Parameters
+    ----------
+    allocation : Allocation
+    objectives : mapping of objective name to float, all minimised
+    """
+
+    allocation: Allocation
+    objectives: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -24,7 +51,8 @@ class Outcome:
     objectives : mapping of metric name to float
         The same for each term of the objective, before weighting.
     bound : float or None
-        No allocation has a lower objective (`schedulers.bounds`); None where no bound is known.
+        No allocation has a lower objective: the better of `schedulers.bounds` and what the search
+        proved itself; None where no bound is known.
     status : {"optimal", "feasible", "interrupted"}
         Optimal: the objective is within 1e-9 (relative) of the bound.
     curve : tuple of Point
@@ -42,6 +70,8 @@ class Outcome:
         Of the scheduler; it changes when its answers may.
     semantics : int
         Version of the rules of simulated time.
+    front : tuple of FrontPoint
+        Pareto front of a search for several objectives; empty for all others.
     """
 
     allocation: Allocation
@@ -57,6 +87,7 @@ class Outcome:
     spec: str
     version: int
     semantics: int
+    front: tuple[FrontPoint, ...] = ()
 
     @property
     def gap(self) -> float | None:
@@ -80,4 +111,8 @@ class Outcome:
             "evaluations": self.evaluations,
             "curve": [list(point) for point in self.curve],
             "allocation": self.allocation.to_dict(),
+            "front": [
+                {"objectives": dict(p.objectives), "allocation": p.allocation.to_dict()}
+                for p in self.front
+            ],
         }

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 import numba
+
+from simulator.sources import sources_digest
 
 F = TypeVar("F", bound=Callable[..., Any])
 njit: Any = numba.njit
@@ -27,23 +26,9 @@ OPTIONS: dict[str, Any] = {
 }
 
 
-@cache
-def sources_digest() -> str:
-    """Short digest of all sources that are compiled here.
-
-    numba's own check looks at the file of the compiled function only, and would go on using old
-    machine code after a change of a helper in another file.
-    """
-    here = Path(__file__).parent
-    digest = hashlib.sha256()
-    for path in [*sorted(here.glob("*.py")), here.parent / "costs.py"]:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
-
-
 def entry(function: F) -> F:
     """Compile a function that Python calls: cached on disk, without the GIL."""
-    function.__qualname__ = f"{function.__qualname__}_{sources_digest()}"
+    function.__qualname__ = f"{function.__qualname__}_{sources_digest(function.__module__)}"
     compiled: F = njit(cache=True, **OPTIONS)(function)
     return compiled
 

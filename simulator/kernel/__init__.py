@@ -21,7 +21,7 @@ with the same number of requests, outages, slow-downs and degradations and the s
 compiled functions take the three as arguments and hand them on (see `bundle`).
 """
 
-from simulator.kernel.compiled import entry, helper, sources_digest
+from simulator.kernel.compiled import entry, helper
 from simulator.kernel.engine import KernelSimulation, world_of
 from simulator.kernel.general import advance, begin, run_candidate
 from simulator.kernel.layout import Luck, State, World
@@ -41,6 +41,5 @@ __all__ = [
     "make_state",
     "make_world",
     "run_candidate",
-    "sources_digest",
     "world_of",
 ]

@@ -72,10 +72,10 @@ def test_entry_points_are_compiled() -> None:
 
 def test_cached_code_is_named_after_its_sources() -> None:
     """A change in any file of the kernel has to reach the cache of the entry points."""
-    from simulator.kernel.compiled import sources_digest
+    from simulator.sources import sources_digest
 
     for function in (begin, advance, run_candidate):
-        assert function.py_func.__qualname__.endswith(sources_digest())
+        assert function.py_func.__qualname__.endswith(sources_digest(function.py_func.__module__))
 
 
 @pytest.mark.parametrize("network", [IDEAL, FIFO_NETWORK, FAIR])
