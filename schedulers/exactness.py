@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def plan_is_exact(problem: Problem) -> bool:
-    """Whether the makespan of every `Plan` equals, to the last bit, the objective of its allocation.
+    """Whether the makespan of every `Plan` equals its objective, to the last bit.
 
     It does under `ideal` and `strict` for one request of every stream, all arriving at 0 and none
     of random size, where every input of a task is awaited, nothing slows down and the makespan (or,
