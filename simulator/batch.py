@@ -17,7 +17,7 @@ from simulator.fast.plan import static_plan
 from simulator.realisation import Realisation
 from simulator.threads import run_chunks
 
-__all__ = ["BatchResult", "covers", "evaluate_batch"]
+__all__ = ["BatchResult", "covers", "evaluate_batch", "nanoseconds"]
 
 # Nanoseconds for one task of one request, roughly: they only decide how large chunks are.
 _NANOSECONDS = {"strict": 15.0, "greedy": 70.0, "kernel": 700.0}
@@ -72,6 +72,12 @@ _Candidates = tuple[IntArray, IntArray, IntArray]
 _runners: WeakKeyDictionary[Arrays, WeakKeyDictionary[Realisation, _Runner]] = WeakKeyDictionary()
 
 
+def nanoseconds(arrays: Arrays, realisation: Realisation) -> float:
+    """Rough time of one evaluation on a common core: it decides how large portions of work are."""
+    units = realisation.n_requests * arrays.n_tasks
+    return units * _NANOSECONDS[_runner(arrays, realisation).kind]
+
+
 def evaluate_batch(
     arrays: Arrays,
     node: IntArray,
@@ -111,8 +117,7 @@ def evaluate_batch(
         busy=np.zeros((n_candidates, arrays.n_nodes)),
     )
     if n_requests > 0 and n_candidates > 0:
-        units = n_requests * arrays.n_tasks
-        per_candidate = units * _NANOSECONDS[runner.kind]
+        per_candidate = nanoseconds(arrays, realisation)
         run_chunks(
             lambda low, high: runner.run(candidates, result, low, high),
             n_candidates,

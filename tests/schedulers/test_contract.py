@@ -46,7 +46,7 @@ def test_answers_are_valid_repeatable_and_above_the_bound(
 ) -> None:
     problem = problems[problem_name]
     before = fingerprint(problem)
-    first = solve(spec, problem, seed=3)
+    first = solve(spec, problem, seed=3, evaluations=200)
     assert fingerprint(problem) == before
     check_allocation(problem, first.allocation)
     assert np.isfinite(first.objective)
@@ -55,7 +55,7 @@ def test_answers_are_valid_repeatable_and_above_the_bound(
     assert first.objective >= first.bound
     assert first.spec == spec
     assert first.version == make(spec).version
-    again = solve(spec, problem, seed=3)
+    again = solve(spec, problem, seed=3, evaluations=200)
     assert again.allocation == first.allocation
     assert again.objective == first.objective
     assert again.evaluations == first.evaluations
@@ -75,8 +75,8 @@ def test_schedulers_are_deaf_to_test_luck(
     monkeypatch.setattr(luck, "draw", guarded)
     for name in ("streams", "branches"):
         fresh = TINY[name]()
-        outcome = solve(spec, fresh, seed=3)
-        assert outcome.allocation == solve(spec, problems[name], seed=3).allocation
+        outcome = solve(spec, fresh, seed=3, evaluations=200)
+        assert outcome.allocation == solve(spec, problems[name], seed=3, evaluations=200).allocation
 
 
 @every_scheduler
@@ -109,7 +109,7 @@ def test_infeasible_problems_are_refused_in_a_sentence(spec: str) -> None:
     graph = TaskGraph(stream.graph.tasks, place_with=(("1", "2"),), apart=(("1", "2"),))
     impossible = replace(problem, streams=(replace(stream, graph=graph),), name="impossible")
     with pytest.raises(Infeasible) as caught:
-        solve(spec, impossible)
+        solve(spec, impossible, evaluations=200)
     assert str(caught.value) == (
         "no allocation keeps the place_with groups and the apart groups of 'impossible': "
         "however tasks '1' are placed, task '2' fits on no node"
@@ -124,9 +124,9 @@ def test_schedulers_ask_for_nothing_but_the_problem(
     problem = problems["variants"]
     scheduler = make(spec)
     np.random.seed(0)  # noqa: NPY002
-    first = scheduler.schedule(problem, Budget(problem), np.random.default_rng(5))
+    first = scheduler.schedule(problem, Budget(problem, evaluations=200), np.random.default_rng(5))
     np.random.seed(1)  # noqa: NPY002
-    assert scheduler.schedule(problem, Budget(problem), np.random.default_rng(5)) == first
+    assert scheduler.schedule(problem, Budget(problem, evaluations=200), np.random.default_rng(5)) == first
 
 
 SCRIPT = """
@@ -134,7 +134,7 @@ import json
 from schedulers import names, solve
 from tests.schedulers.problems import TINY
 problems = [make() for make in TINY.values()]
-print(json.dumps({f"{n} {p.name}": solve(n, p, seed=3).allocation.to_dict()
+print(json.dumps({f"{n} {p.name}": solve(n, p, seed=3, evaluations=200).allocation.to_dict()
                   for n in names() for p in problems}))
 """
 
@@ -152,7 +152,7 @@ def test_the_same_answers_in_another_process_and_under_another_hash_seed(
     problems: dict[str, Problem],
 ) -> None:
     here = {
-        f"{name} {problem.name}": solve(name, problem, seed=3).allocation.to_dict()
+        f"{name} {problem.name}": solve(name, problem, seed=3, evaluations=200).allocation.to_dict()
         for name in names()
         for problem in problems.values()
     }
