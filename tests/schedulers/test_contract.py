@@ -123,10 +123,12 @@ def test_schedulers_ask_for_nothing_but_the_problem(
     """`schedule` works on its own, and chance comes from the generator alone."""
     problem = problems["variants"]
     scheduler = make(spec)
-    np.random.seed(0)  # noqa: NPY002
-    first = scheduler.schedule(problem, Budget(problem, evaluations=200), np.random.default_rng(5))
-    np.random.seed(1)  # noqa: NPY002
-    assert scheduler.schedule(problem, Budget(problem, evaluations=200), np.random.default_rng(5)) == first
+    answers = []
+    for legacy_seed in (0, 1):
+        np.random.seed(legacy_seed)  # noqa: NPY002
+        budget = Budget(problem, evaluations=200)
+        answers.append(scheduler.schedule(problem, budget, np.random.default_rng(5)))
+    assert answers[0] == answers[1]
 
 
 SCRIPT = """
