@@ -112,8 +112,9 @@ class Budget:
         Without limits it is 1 until the search is interrupted.
         """
         if self._progress is not None and time.monotonic() - self._shown >= PROGRESS_EVERY:
-            self._shown = time.monotonic()
-            self._progress(self)
+            show, self._progress = self._progress, None  # it may ask what is left
+            show(self)
+            self._shown, self._progress = time.monotonic(), show
         time_share = self.seconds_left() / self.seconds_limit if self.seconds_limit else 0.0
         if math.isinf(self.seconds_limit):
             time_share = 1.0
@@ -134,6 +135,23 @@ class Budget:
         charge them, `offer` the best.
         """
         self.evaluations += int(count)
+
+    def portion(self, share: float = 1.0, evaluations: int | None = None) -> Portion:
+        """A budget for one stage of this search.
+
+        Parameters
+        ----------
+        share : float in (0, 1]
+            Of the seconds and of the evaluations that are left.
+        evaluations : int or None
+            At most so many.
+
+        Returns
+        -------
+        Portion
+            What it spends, finds and proves counts here as well.
+        """
+        return Portion(self, share, evaluations)
 
     def prove(self, bound: float) -> None:
         """Hand in a lower bound of the objective that the search has proved."""
@@ -159,7 +177,7 @@ class Budget:
             return values
         part: Any = batch[:count] if columns is None else tuple(x[:count] for x in columns)
         values[:count] = self.problem.evaluate(part, threads)
-        self.evaluations += count
+        self.charge(count)
         i = int(np.argmin(values))
         if values[i] < self.best_objective or self._best is None:
             chosen = batch[i] if columns is None else tuple(np.array(x[i]) for x in columns)
@@ -193,6 +211,53 @@ class Budget:
         self._best, self.best_objective = best, objective
         if objective < math.inf:
             self.curve.append(Point(self.elapsed(), self.evaluations, objective))
+
+
+class Portion(Budget):
+    """Part of a budget; see `Budget.portion`."""
+
+    def __init__(self, whole: Budget, share: float, evaluations: int | None) -> None:
+        self.whole = whole
+        seconds, count = whole.seconds_left(), whole.evaluations_left()
+        if not math.isinf(count):
+            count = math.ceil(share * count)
+        count = min(count, math.inf if evaluations is None else evaluations)
+        super().__init__(
+            whole.problem,
+            None if math.isinf(seconds) else share * seconds,
+            None if math.isinf(count) else int(count),
+            whole._clock,
+        )
+        self._best, self.best_objective = whole._best, whole.best_objective
+
+    def seconds_left(self) -> float:
+        """Seconds that may still be spent here and in the whole."""
+        return min(super().seconds_left(), self.whole.seconds_left())
+
+    def evaluations_left(self) -> float:
+        """Evaluations that may still be spent here and in the whole."""
+        return min(super().evaluations_left(), self.whole.evaluations_left())
+
+    def left(self) -> float:
+        """Share of the portion that is left; 0 if the whole is spent."""
+        return super().left() if self.whole.left() > 0 else 0.0
+
+    def charge(self, count: int) -> None:
+        """Count candidates here and in the whole."""
+        super().charge(count)
+        self.whole.charge(count)
+
+    def prove(self, bound: float) -> None:
+        """Hand a bound in."""
+        super().prove(bound)
+        self.whole.prove(bound)
+
+    def _take(
+        self, best: Allocation | tuple[IntArray, IntArray, IntArray], objective: float
+    ) -> None:
+        super()._take(best, objective)
+        if objective < self.whole.best_objective or self.whole._best is None:
+            self.whole._take(best, objective)
 
 
 def _is_arrays(batch: Batch) -> bool:

@@ -245,3 +245,45 @@ def test_an_answer_that_only_ever_loses_requests_is_still_an_answer() -> None:
     assert not budget.offer(on(hopeless, 0))
     assert budget.best == on(hopeless, 0)
     assert budget.curve == []
+
+
+def test_a_portion_spends_finds_and_proves_for_the_whole() -> None:
+    problem, clock = TINY["variants"](), Clock()
+    whole = Budget(problem, seconds=8.0, evaluations=100, clock=clock)
+    part = whole.portion(0.25)
+    assert part.seconds_left() == 2.0
+    assert part.evaluations_left() == 25
+    heft = solve("heft", problem)
+    part.evaluate([heft.allocation])
+    assert (part.evaluations, whole.evaluations) == (1, 1)
+    assert part.best == whole.best == heft.allocation
+    assert whole.best_objective == heft.objective
+    part.charge(24)
+    assert part.left() == 0
+    assert whole.evaluations_left() == 75
+    part.prove(1.0)
+    assert whole.bound == 1.0
+    later = whole.portion(evaluations=10)
+    assert later.best_objective == heft.objective
+    clock.now += 8.0
+    assert (later.left(), later.seconds_left()) == (0, 0)
+    assert whole.left() == 0
+
+
+def test_interrupting_the_whole_ends_its_portions() -> None:
+    whole = Budget(TINY["variants"]())
+    part = whole.portion(0.5).portion(0.5)
+    assert part.left() == 1.0
+    whole.interrupted = True
+    assert part.left() == part.evaluations_left() == part.seconds_left() == 0.0
+
+
+def test_a_running_search_shows_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("schedulers.budget.PROGRESS_EVERY", 0.0)
+    seen: list[float] = []
+
+    def look(budget: Budget) -> None:
+        seen.append(budget.left())
+
+    solve(Searcher(), two_tasks(), progress=look)
+    assert seen
