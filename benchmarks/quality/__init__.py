@@ -1,0 +1,1 @@
+"""How good the schedulers' answers are: sets of instances, runs, tables, statistics, plots."""
