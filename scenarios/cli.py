@@ -115,7 +115,11 @@ def simulate(
     from scenarios import single, tables
 
     chosen = _load(scenario, cluster, network, objective, requests)
-    run = single.simulate(chosen, scheduler, allocation, seed, seconds, evaluations, engine)
+    with tables.progress("Allocating") as step:
+        step(str(allocation or scheduler or single.DEFAULT_SCHEDULER))
+        run = single.simulate(
+            chosen, scheduler, allocation, seed, seconds, evaluations, engine, step.watch
+        )
     files = single.write(run, out) if out else []
     tables.show(run.to_dict(), json, lambda _: tables.single(run, files))
 
@@ -125,7 +129,9 @@ def compare(
     scenario: ScenarioArg,
     schedulers: Annotated[
         str | None,
-        typer.Option("--schedulers", "-s", help="Comma-separated specs; default all."),
+        typer.Option(
+            "--schedulers", "-s", help="Comma-separated specs, or all; default the usual ones."
+        ),
     ] = None,
     cluster: ClusterOpt = None,
     network: NetworkOpt = None,
@@ -147,9 +153,16 @@ def compare(
     chosen = _load(scenario, cluster, network, objective, requests)
     specs = _split_specs(schedulers)
     with tables.progress("Comparing") as step:
-        comparison = work.compare(chosen, specs, seeds, seconds, evaluations, engine, step)
+        comparison = work.compare(
+            chosen, specs, seeds, seconds, evaluations, engine, step, step.watch
+        )
     files = results.write_comparison(comparison, out) if out else []
-    data = {"scenario": chosen.name, "summary": comparison.summary(), "rows": comparison.rows}
+    data = {
+        "scenario": chosen.name,
+        "summary": comparison.summary(),
+        "rows": comparison.rows,
+        "interrupted": comparison.interrupted,
+    }
     tables.show(data, json, lambda _: tables.comparison(comparison, files))
 
 

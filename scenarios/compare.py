@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,9 +17,19 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from scenarios.scenario import Scenario
+    from schedulers.budget import Budget
+    from schedulers.outcome import Outcome
     from simulator.trace import Trace
 
 Progress = Callable[[str], None]
+Watch = Callable[["Budget"], None]
+
+LEFT_OUT = (
+    "brute_force", "exact", "fcp", "flb", "bil", "dps", "mst", "msbc", "wba", "hybrid", "sdbats",
+    "parametric", "m_topo", "m_etf", "m_sct", "chain_partition", "random_search", "memetic",
+    "nsga2", "stream_search",
+)  # fmt: skip
+"""Schedulers that are compared when asked for only, to keep the usual table short and quick."""
 
 METRIC_COLUMNS = (
     "makespan",
@@ -52,8 +62,13 @@ class Comparison:
     scenario : Scenario
     rows : list of dict
         One for each scheduler and seed.
-    traces : mapping of spec to the Trace of its first seed
     seeds : tuple of int
+        Those that were run.
+    traces, outcomes : mapping of spec to the Trace and the Outcome of its first seed
+    curves : list of dict
+        Best-so-far curves of all runs: scheduler, seed, seconds, evaluations, objective.
+    interrupted : bool
+        Whether somebody ended it early; searches cut off so hand in their best.
     """
 
     scenario: Scenario
@@ -61,6 +76,9 @@ class Comparison:
     seeds: tuple[int, ...]
     engine: str
     traces: dict[str, Trace] = field(default_factory=dict, repr=False)
+    outcomes: dict[str, Outcome] = field(default_factory=dict, repr=False)
+    curves: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    interrupted: bool = False
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -132,6 +150,13 @@ def objective_of(trace: Trace) -> float:
     return float(trace.metrics().get("objective", math.inf))
 
 
+def default_specs() -> list[str]:
+    """The schedulers that are compared unless others are named."""
+    from schedulers import names
+
+    return [name for name in names() if name not in LEFT_OUT]
+
+
 def compare(
     scenario: Scenario,
     schedulers: Sequence[str] | None = None,
@@ -140,19 +165,25 @@ def compare(
     evaluations: int | None = None,
     engine: str = "auto",
     progress: Progress | None = None,
+    watch: Watch | None = None,
 ) -> Comparison:
     """Let every scheduler allocate, and simulate each allocation under the same unseen luck.
+
+    An interrupt (Ctrl-C) ends the running search, whose best so far is its answer, and with it
+    the comparison; the rows until then are returned.
 
     Parameters
     ----------
     scenario : Scenario
-    schedulers : sequence of spec strings, default every registered scheduler
+    schedulers : sequence of spec strings
+        Default all but `LEFT_OUT`; "all" stands for every registered one.
     seeds : int or sequence of int
         Replications: seed s draws the `plan` luck, the scheduler's own choices and the `test`
         luck, the same for all schedulers.
     seconds, evaluations : budget of each search; None leaves it to the scheduler
     engine : {"auto", "reference", "kernel"}
     progress : callable taking the scheduler about to run, called once a run
+    watch : callable taking the budget of the running search, called now and then
 
     Returns
     -------
@@ -162,55 +193,79 @@ def compare(
     ------
     UnknownName, InvalidScenario
     """
-    from schedulers import make, names
     from schedulers.base import check_limits
 
-    specs = list(names()) if schedulers is None else list(dict.fromkeys(schedulers))
-    if not specs:
-        raise InvalidScenario("schedulers: name at least one")
+    specs = _specs(schedulers)
     check_limits(seconds, evaluations)
-    if schedulers is not None:
-        for spec in specs:
-            make(spec)  # a misspelt name is reported before anything runs
     chosen = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
     if not chosen:
         raise InvalidScenario("seeds: at least one is needed")
-    rows: list[dict[str, Any]] = []
-    traces: dict[str, Trace] = {}
-    for seed in chosen:
-        problem = scenario.problem(seed=seed)
-        for spec in specs:
-            if progress is not None:
-                progress(spec)
-            row, trace = _one(problem, spec, seed, seconds, evaluations, engine)
-            rows.append({"scenario": scenario.name, **row})
-            if trace is not None and seed == chosen[0]:
-                traces[spec] = trace
-    if all("error" in row for row in rows):
-        raise Infeasible(f"{scenario.name}: no scheduler found an allocation: {rows[0]['error']}")
-    return Comparison(scenario, rows, chosen, engine, traces)
+    result = Comparison(scenario, [], chosen, engine)
+    limits = (seconds, evaluations)
+    try:
+        for seed in chosen:
+            problem = scenario.problem(seed=seed)
+            for spec in specs:
+                if progress is not None:
+                    progress(spec)
+                _one(result, problem, spec, seed, limits, watch)
+    except KeyboardInterrupt:
+        if not any("objective" in row for row in result.rows):
+            raise
+        done = dict.fromkeys(row["seed"] for row in result.rows)
+        result = replace(result, interrupted=True, seeds=tuple(done))
+    if all("error" in row for row in result.rows):
+        why = result.rows[0]["error"]
+        raise Infeasible(f"{scenario.name}: no scheduler found an allocation: {why}")
+    return result
+
+
+def _specs(schedulers: Sequence[str] | None) -> list[str]:
+    """Specs to run, each once; a misspelt name is reported before anything runs."""
+    from schedulers import make, names
+    from schedulers.registry import spec_of
+
+    if schedulers is None:
+        return default_specs()
+    asked = [s for spec in schedulers for s in (names() if spec.strip() == "all" else (spec,))]
+    if not asked:
+        raise InvalidScenario("schedulers: name at least one")
+    return list({spec_of(make(spec)): spec for spec in reversed(asked)}.values())[::-1]
 
 
 def _one(
+    result: Comparison,
     problem: Problem,
     spec: str,
     seed: int,
-    seconds: float | None,
-    evaluations: int | None,
-    engine: str,
-) -> tuple[dict[str, Any], Trace | None]:
-    """One scheduler on one seed; a scheduler that finds nothing feasible is a row, not the end."""
+    limits: tuple[float | None, int | None],
+    watch: Watch | None,
+) -> None:
+    """Add one run of one scheduler; one that finds nothing feasible is a row, not the end.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        The search was interrupted; its best is in the result.
+    """
+    from scenarios.curves import curve_rows
     from schedulers import solve
 
-    row: dict[str, Any] = {"scheduler": spec, "seed": seed, "semantics": SEMANTICS}
+    seconds, evaluations = limits
+    row: dict[str, Any] = {"scenario": result.scenario.name, "scheduler": spec, "seed": seed}
+    row["semantics"] = SEMANTICS
     try:
-        outcome = solve(spec, problem, seconds=seconds, evaluations=evaluations, seed=seed)
+        outcome = solve(
+            spec, problem, seconds=seconds, evaluations=evaluations, seed=seed, progress=watch
+        )
     except AlloclabError as error:
-        return {**row, "error": str(error)}, None
+        result.rows.append({**row, "error": str(error)})
+        return
     except Exception as error:  # a defect of one scheduler, perhaps somebody's own, costs its row
         text = f"scheduler {spec} failed: {type(error).__name__}: {error}"
-        return {**row, "error": " ".join(text.split())}, None
-    trace = simulate(problem, outcome.allocation, engine=engine, seed=seed)
+        result.rows.append({**row, "error": " ".join(text.split())})
+        return
+    trace = simulate(problem, outcome.allocation, engine=result.engine, seed=seed)
     row |= {
         "objective": objective_of(trace),
         "planned_objective": outcome.objective,
@@ -222,7 +277,12 @@ def _one(
     }
     metrics = trace.metrics()
     row |= {key: metrics[key] for key in METRIC_COLUMNS if key in metrics}
-    return row, trace
+    result.rows.append(row)
+    result.curves.extend(curve_rows(spec, seed, outcome))
+    if seed == result.seeds[0]:
+        result.traces[spec], result.outcomes[spec] = trace, outcome
+    if outcome.status == "interrupted":
+        raise KeyboardInterrupt
 
 
 def _bound(problem: Problem, trace: Trace) -> dict[str, float]:

@@ -79,4 +79,5 @@ def caption(result: Comparison) -> str:
         else (f"{result.distinct_outcomes} distinct outcomes")
     )
     gap = "; gap: how far above a lower bound that no allocation can beat"
-    return f"{luck}; {outcomes}" + (gap if any("gap" in r for r in result.summary()) else "")
+    cut = "interrupted; " if result.interrupted else ""
+    return f"{cut}{luck}; {outcomes}" + (gap if any("gap" in r for r in result.summary()) else "")

@@ -128,6 +128,9 @@ def write_comparison(comparison: Any, target: Path, **facts: Any) -> list[Path]:
     -------
     list of Path, the files in `target`.
     """
+    import pandas as pd
+
+    from scenarios.curves import curves_chart
     from scenarios.plots import compare_chart
 
     best = comparison.best
@@ -135,6 +138,14 @@ def write_comparison(comparison: Any, target: Path, **facts: Any) -> list[Path]:
         comparison.frame.to_csv(work / "rows.csv", index=False)
         (work / "summary.json").write_text(to_json(comparison.summary()) + "\n", encoding="utf-8")
         compare_chart(comparison, work / "compare.png")
+        if any(len(outcome.curve) > 1 for outcome in comparison.outcomes.values()):
+            pd.DataFrame(comparison.curves).to_csv(work / "curves.csv", index=False)
+            curves_chart(
+                comparison.outcomes,
+                work / "curves.png",
+                title=f"{comparison.scenario.name} on {comparison.scenario.cluster.name}",
+                objective=str(comparison.scenario.objective),
+            )
         trace = comparison.traces[best]
         stem = file_stem(best)
         trace.gantt(work / f"gantt-{stem}.png", title=f"{comparison.scenario.name}, {best}")
@@ -151,6 +162,7 @@ def write_comparison(comparison: Any, target: Path, **facts: Any) -> list[Path]:
             seeds=list(comparison.seeds),
             engine=comparison.engine,
             best=best,
+            interrupted=comparison.interrupted,
             **facts,
         )
         (work / "manifest.json").write_text(to_json(record) + "\n", encoding="utf-8")

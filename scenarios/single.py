@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from simulator.engines import simulate as run_engine
 from simulator.errors import AlloclabError
 
 if TYPE_CHECKING:
+    from schedulers.budget import Budget
+    from schedulers.outcome import Outcome
     from simulator.trace import Trace
 
 DEFAULT_SCHEDULER = "heft"
@@ -33,6 +36,8 @@ class SingleRun:
     objective : float
         Value of the scenario's objective in this run.
     seed : int
+    outcome : Outcome or None
+        What the scheduler said; None for a given allocation.
     """
 
     scenario: Scenario
@@ -40,6 +45,7 @@ class SingleRun:
     trace: Trace
     objective: float
     seed: int
+    outcome: Outcome | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -53,6 +59,7 @@ class SingleRun:
             "objective": {str(self.scenario.objective): self.objective},
             "metrics": dict(self.trace.metrics()),
             "allocation": self.trace.allocation.to_dict(),
+            "search": None if self.outcome is None else self.outcome.to_dict(),
         }
 
 
@@ -64,6 +71,7 @@ def simulate(
     seconds: float | None = None,
     evaluations: int | None = None,
     engine: str = "auto",
+    watch: Callable[[Budget], None] | None = None,
 ) -> SingleRun:
     """Simulate a given allocation, or the one a scheduler makes.
 
@@ -75,16 +83,19 @@ def simulate(
     if scheduler is not None and allocation is not None:
         raise AlloclabError("give either --scheduler or --allocation, not both")
     problem = scenario.problem(seed=seed)
+    outcome = None
     if allocation is not None:
         chosen, label = Allocation.load(allocation), str(allocation)
     else:
         from schedulers import solve
 
         label = scheduler or DEFAULT_SCHEDULER
-        outcome = solve(label, problem, seconds=seconds, evaluations=evaluations, seed=seed)
+        outcome = solve(
+            label, problem, seconds=seconds, evaluations=evaluations, seed=seed, progress=watch
+        )
         chosen = outcome.allocation
     trace = run_engine(problem, chosen, engine=engine, seed=seed)
-    return SingleRun(scenario, label, trace, objective_of(trace), seed)
+    return SingleRun(scenario, label, trace, objective_of(trace), seed, outcome)
 
 
 def write(run: SingleRun, target: Path) -> list[Path]:
@@ -94,6 +105,7 @@ def write(run: SingleRun, target: Path) -> list[Path]:
         run.trace.gantt(work / "gantt.png", title=f"{run.scenario.name}, {run.label}")
         run.trace.to_perfetto(work / "trace.perfetto.json")
         run.trace.allocation.save(work / "allocation.json")
+        write_search(work, run)
         (work / "metrics.json").write_text(to_json(run.to_dict()) + "\n", encoding="utf-8")
         record = manifest(
             "simulate",
@@ -107,3 +119,22 @@ def write(run: SingleRun, target: Path) -> list[Path]:
         (work / "manifest.json").write_text(to_json(record) + "\n", encoding="utf-8")
         names = sorted(p.relative_to(work) for p in work.rglob("*") if p.is_file())
     return [target / name for name in names]
+
+
+def write_search(work: Path, run: SingleRun) -> None:
+    """Best-so-far curve of a search, as a table and a chart."""
+    if run.outcome is None or len(run.outcome.curve) < 2:
+        return
+    import pandas as pd
+
+    from scenarios.curves import curve_rows, curves_chart
+
+    pd.DataFrame(curve_rows(run.label, run.seed, run.outcome)).to_csv(
+        work / "curve.csv", index=False
+    )
+    curves_chart(
+        {run.label: run.outcome},
+        work / "curve.png",
+        title=f"{run.scenario.name} on {run.scenario.cluster.name}",
+        objective=str(run.scenario.objective),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from scenarios.compare import Comparison
     from scenarios.doctor import Check
     from scenarios.single import SingleRun
+    from schedulers.budget import Budget
 
 SECONDS = {"makespan", "mean_latency", "p50_latency", "p95_latency", "p99_latency", "throughput"}
 """Objectives that are seconds (throughput as seconds per request)."""
@@ -46,8 +48,26 @@ def show(data: Any, json: bool, render: Callable[[Any], None]) -> None:
         render(data)
 
 
+class Steps:
+    """What a spinner says: which step is running, and how far a search has come."""
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self._show, self._label = show, ""
+
+    def __call__(self, label: str) -> None:
+        """Begin a step."""
+        self._label = label
+        self._show(label)
+
+    def watch(self, budget: Budget) -> None:
+        """Show a running search."""
+        best = f"best {budget.best_objective:.5g}, " if math.isfinite(budget.best_objective) else ""
+        left = f", {100 * (1 - budget.left()):.0f} % of its budget" if budget.limited else ""
+        self._show(f"{self._label}  ({best}{budget.evaluations:,} evaluations{left})")
+
+
 @contextmanager
-def progress(title: str) -> Iterator[Callable[[str], None]]:
+def progress(title: str) -> Iterator[Steps]:
     """A spinner on stderr that names what is running; silent when stderr is no terminal."""
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -55,7 +75,7 @@ def progress(title: str) -> Iterator[Callable[[str], None]]:
     err = Console(stderr=True)
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task(title, total=None)
-        yield lambda label: bar.update(task, description=f"{title}: {label}")
+        yield Steps(lambda label: bar.update(task, description=f"{title}: {label}"))
 
 
 def grid(title: str, rows: Sequence[dict[str, Any]], caption: str | None = None) -> Table:
