@@ -36,7 +36,7 @@ def _before(priority: FloatArray, a: int, b: int) -> bool:
 
 
 @helper
-def _push(heap: IntArray, size: int, priority: FloatArray, t: int) -> None:
+def push_ready(heap: IntArray, size: int, priority: FloatArray, t: int) -> None:
     """Add a task to a binary heap of `size` tasks."""
     i = size
     while i > 0 and _before(priority, t, heap[(i - 1) >> 1]):
@@ -46,7 +46,7 @@ def _push(heap: IntArray, size: int, priority: FloatArray, t: int) -> None:
 
 
 @helper
-def _pop(heap: IntArray, size: int, priority: FloatArray) -> int:
+def pop_ready(heap: IntArray, size: int, priority: FloatArray) -> int:
     """Take the first task off a binary heap of `size` tasks."""
     first = heap[0]
     last = heap[size - 1]
@@ -160,13 +160,13 @@ def _list_schedule(
         memo[2] = 1
         for first in range(state.waiting.shape[0]):
             if state.waiting[first] == 0:
-                _push(queue, memo[0], priority, first)
+                push_ready(queue, memo[0], priority, first)
                 memo[0] += 1
     while True:
         if t < 0:
             if memo[0] == 0:
                 return DONE
-            t = _pop(queue, memo[0], priority)
+            t = pop_ready(queue, memo[0], priority)
             memo[0] -= 1
             state.choice[CHOICE_T] = t
             inputs_ready(view, t, state.node, state.variant, state.finish, state.ready)
@@ -192,7 +192,7 @@ def _list_schedule(
             dst = view.out_dst[i]
             state.waiting[dst] -= 1
             if state.waiting[dst] == 0:
-                _push(queue, memo[0], priority, dst)
+                push_ready(queue, memo[0], priority, dst)
                 memo[0] += 1
         t, v, n = -1, -1, -1
         state.choice[CHOICE_T], state.choice[CHOICE_N] = t, n

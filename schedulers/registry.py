@@ -35,6 +35,8 @@ SCHEDULERS: Mapping[str, str] = {
     "peft": "schedulers.peft:Peft",
     "etf": "schedulers.etf:Etf",
     "dls": "schedulers.dls:Dls",
+    "dps": "schedulers.lists.dps:Dps",
+    "parametric": "schedulers.lists.parametric:Parametric",
 }
 """Name -> "module:Class"."""
 
@@ -57,8 +59,8 @@ def names() -> tuple[str, ...]:
 
     Examples
     --------
-    >>> names()[-3:]
-    ('peft', 'etf', 'dls')
+    >>> names()[:3]
+    ('random', 'round_robin', 'single_node')
     """
     return (*SCHEDULERS, *sorted(_outside()))
 

@@ -1,0 +1,1 @@
+"""More list schedulers: each an order, a choice of place, and a compiled loop."""
