@@ -35,6 +35,8 @@ SCHEDULERS: Mapping[str, str] = {
     "peft": "schedulers.peft:Peft",
     "etf": "schedulers.etf:Etf",
     "dls": "schedulers.dls:Dls",
+    "fcp": "schedulers.lists.fcp:Fcp",
+    "flb": "schedulers.lists.flb:Flb",
     "dps": "schedulers.lists.dps:Dps",
     "parametric": "schedulers.lists.parametric:Parametric",
 }
