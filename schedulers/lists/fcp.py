@@ -45,22 +45,22 @@ class Fcp(Planner):
     ----------
     compare : {"start", "finish"}
         Which of the two nodes is better.
-    queue : int or None
-        How many ready tasks are kept sorted; None for as many as there are slots.
+    queue : int
+        How many ready tasks are kept sorted; 0 for as many as there are slots.
     """
 
     version: ClassVar[int] = 1
     compare: Literal["start", "finish"] = "start"
-    queue: int | None = None
+    queue: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse an empty queue."""
-        if self.queue is not None and self.queue < 1:
-            raise ValueError(f"queue must be >= 1, got {self.queue}")
+        """Refuse a queue of negative length."""
+        if self.queue < 0:
+            raise ValueError(f"queue must be >= 0, got {self.queue}")
 
     def plan(self, problem: Problem) -> Plan:
         """Plan one average request."""
         view = view_of(problem)
-        width = int(view.slots.sum()) if self.queue is None else self.queue
+        width = self.queue or int(view.slots.sum())
         finish = self.compare == "finish"
         return two_node_plan(problem, ranks_of(view).up, fixed=True, by_finish=finish, width=width)

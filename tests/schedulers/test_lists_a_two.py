@@ -162,9 +162,9 @@ def test_unbound_tasks_go_first_in_flb() -> None:
     assert plan.start.tolist() == [0.0, 3.0, 2.0, 0.5, 0.0]
 
 
-def test_queue_must_hold_a_task() -> None:
-    with pytest.raises(InvalidSpec, match="queue must be >= 1, got 0"):
-        make("fcp[queue=0]")
+def test_length_of_the_queue_is_checked() -> None:
+    with pytest.raises(InvalidSpec, match="queue must be >= 0, got -1"):
+        make("fcp[queue=-1]")
 
 
 @settings(max_examples=30, deadline=None)
