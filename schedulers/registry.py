@@ -35,6 +35,7 @@ SCHEDULERS: Mapping[str, str] = {
     "peft": "schedulers.peft:Peft",
     "etf": "schedulers.etf:Etf",
     "dls": "schedulers.dls:Dls",
+    "bil": "schedulers.lists.bil:Bil",
     "fcp": "schedulers.lists.fcp:Fcp",
     "flb": "schedulers.lists.flb:Flb",
     "dps": "schedulers.lists.dps:Dps",
