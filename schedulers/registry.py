@@ -39,6 +39,7 @@ SCHEDULERS: Mapping[str, str] = {
     "fcp": "schedulers.lists.fcp:Fcp",
     "flb": "schedulers.lists.flb:Flb",
     "dps": "schedulers.lists.dps:Dps",
+    "hbmct": "schedulers.lists.hbmct:Hbmct",
     "parametric": "schedulers.lists.parametric:Parametric",
 }
 """Name -> "module:Class"."""
