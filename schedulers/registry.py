@@ -40,6 +40,7 @@ SCHEDULERS: Mapping[str, str] = {
     "flb": "schedulers.lists.flb:Flb",
     "dps": "schedulers.lists.dps:Dps",
     "hbmct": "schedulers.lists.hbmct:Hbmct",
+    "lookahead": "schedulers.lists.lookahead:Lookahead",
     "parametric": "schedulers.lists.parametric:Parametric",
 }
 """Name -> "module:Class"."""
