@@ -12,7 +12,7 @@ O(E N + T (N + W)) time, W ready tasks being looked at in each step; memory O(T 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -25,6 +25,21 @@ from simulator.arrays import BoolArray, FloatArray, IntArray
 if TYPE_CHECKING:
     from simulator.problem import Problem
 
+
+class Bound(NamedTuple):
+    """What is known of tasks once they are ready.
+
+    Parameters
+    ----------
+    enabling : (T,) int array
+        The open node on which all inputs are there first; -1 if no node is open, -2 if unknown.
+    latest : (T,) float array, seconds, when all inputs could be on any open node
+    """
+
+    enabling: IntArray
+    latest: FloatArray
+
+
 WINDOW, FIRST, LAST, FILLED = range(4)
 """In the memo: tasks in the window, and the first and last of those that wait to enter it."""
 
@@ -36,6 +51,17 @@ def _open(fit: BoolArray, t: int, n: int) -> bool:
     for v in range(fit.shape[1]):
         found |= fit[t, v, n]
     return found
+
+
+@helper
+def _bind(fit: BoolArray, t: int, ready: FloatArray, bound: Bound) -> None:
+    """Find the enabling node of a task."""
+    bound.enabling[t], bound.latest[t] = -1, 0.0
+    for n in range(ready.shape[0]):
+        if _open(fit, t, n):
+            bound.latest[t] = max(bound.latest[t], ready[n])
+            if bound.enabling[t] < 0 or ready[n] < ready[bound.enabling[t]]:
+                bound.enabling[t] = n
 
 
 @helper
@@ -76,6 +102,7 @@ def _better_of_two(
     by_finish: bool,
     ready: FloatArray,
     idle: IntArray,
+    bound: Bound,
 ) -> tuple[int, int, float, float, bool]:
     """(variant, node, start, finish, unbound) of the better candidate; node -1 if none is open.
 
@@ -84,12 +111,9 @@ def _better_of_two(
     if its last message is there, wherever it goes, before its enabling node is idle.
     """
     best_v, best_n, best_start, best_finish = -1, -1, 0.0, 0.0
-    enabling, soonest, latest = -1, 0.0, 0.0
-    for n in range(ready.shape[0]):
-        if _open(state.fit, t, n):
-            latest = max(latest, ready[n])
-            if enabling < 0 or ready[n] < soonest:
-                enabling, soonest = n, ready[n]
+    if state.judged[0] or bound.enabling[t] == -2:
+        _bind(state.fit, t, ready, bound)
+    enabling = bound.enabling[t]
     if enabling < 0:
         return best_v, best_n, best_start, best_finish, False
     limit, found, i = 0.0, False, 0
@@ -112,7 +136,7 @@ def _better_of_two(
         tie, best_tie = (start, best_start) if by_finish else (finish, best_finish)
         if best_n < 0 or key < best or (key == best and tie < best_tie):
             best_v, best_n, best_start, best_finish = v, n, start, finish
-    unbound = latest <= append_start(lanes, view.slots, enabling, 0.0)
+    unbound = bound.latest[t] <= append_start(lanes, view.slots, enabling, 0.0)
     return best_v, best_n, best_start, best_finish, unbound
 
 
@@ -128,6 +152,7 @@ def _two_schedule(
     ready: FloatArray,
     idle: IntArray,
     later: IntArray,
+    bound: Bound,
 ) -> int:
     """Place tasks until all are (`DONE`), one is `STUCK`, or a choice is to be judged (`ASK`).
 
@@ -160,7 +185,7 @@ def _two_schedule(
             for i in range(memo[WINDOW]):
                 u = queue[i] if only < 0 else only
                 uv, un, start, finish, unbound = _better_of_two(
-                    view, lanes, state, u, by_finish, ready[u], idle
+                    view, lanes, state, u, by_finish, ready[u], idle, bound
                 )
                 if un < 0:
                     return STUCK
@@ -225,15 +250,17 @@ def two_node_plan(
     ready = np.empty((view.n_tasks, view.n_nodes))
     idle = np.empty(view.n_nodes, dtype=np.int64)
     later = np.empty(view.n_tasks, dtype=np.int64)
+    bound = Bound(np.empty(view.n_tasks, dtype=np.int64), np.empty(view.n_tasks))
 
     def core(state: State, lanes: Lanes) -> int:
         code: int = _two_schedule(
-            view, lanes, state, fixed, by_finish, width, level, ready, idle, later
+            view, lanes, state, fixed, by_finish, width, level, ready, idle, later, bound
         )
         return code
 
     def begin(state: State) -> Lanes:
         idle[:] = np.arange(view.n_nodes)
+        bound.enabling[:] = -2
         return new_lanes(view, insertion=False)
 
     return run_planner(problem, begin, core)
