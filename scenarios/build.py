@@ -15,6 +15,7 @@ from simulator.cluster import Cluster
 from simulator.dynamics import Degradation, Dynamics, Outage, Slowdown
 from simulator.errors import InvalidScenario, unknown
 from simulator.objective import Objective
+from simulator.risk import Risk
 from simulator.workload import Size, Stream
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ def build_scenario(spec: ScenarioFile, cluster: Cluster | None, name: str, sourc
     cluster = cluster or made[0].cluster
     with at("objective"):
         objective = _objective(spec.objective)
+    with at("plan_risk"):
+        risk = Risk.parse(spec.plan_risk)
     with at("dynamics"):
         dynamics = _dynamics(spec.dynamics, cluster)
     return Scenario(
@@ -56,6 +59,7 @@ def build_scenario(spec: ScenarioFile, cluster: Cluster | None, name: str, sourc
         objective=objective,
         dynamics=dynamics,
         plan_draws=spec.plan_draws,
+        plan_risk=risk,
         source=source,
         fixed_cluster=any(generated.fixed_cluster for generated in made),
         facts={

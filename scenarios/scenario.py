@@ -9,6 +9,7 @@ from simulator.cluster import Cluster
 from simulator.dynamics import Dynamics
 from simulator.objective import Objective
 from simulator.problem import Problem
+from simulator.risk import Risk
 from simulator.workload import Stream
 
 
@@ -27,6 +28,7 @@ class Scenario:
     objective : Objective
     dynamics : Dynamics
     plan_draws : int
+    plan_risk : Risk
     source : str
         File or catalogue name it came from, for messages.
     fixed_cluster : bool
@@ -48,6 +50,7 @@ class Scenario:
     objective: Objective = field(default_factory=Objective)
     dynamics: Dynamics = field(default_factory=Dynamics)
     plan_draws: int = 1
+    plan_risk: Risk = field(default_factory=Risk)
     source: str = ""
     fixed_cluster: bool = False
     adapt: Callable[[Cluster], Cluster] | None = None
@@ -83,6 +86,7 @@ class Scenario:
                 name=self.name,
                 plan_draws=self.plan_draws,
                 plan_seed=seed,
+                plan_risk=self.plan_risk,
             )
 
     def on(self, cluster: Cluster) -> Scenario:

@@ -256,7 +256,10 @@ class ScenarioFile(Strict):
         "makespan", description="A metric, or metrics with weights."
     )
     plan_draws: Annotated[int, Field(strict=True, ge=1, le=10_000)] = Field(
-        1, description="Realisations over which planning averages."
+        1, description="Realisations that planning looks at."
+    )
+    plan_risk: either(text=Text, mapping=dict[Name, Share]) = Field(
+        "mean", description="What planning minimises over them: mean, p95, {cvar: 0.9}."
     )
     dynamics: DynamicsSpec | None = None
     facts: dict[Name, Text] = Field({}, description="Remarks: origin, licence, published values.")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
     from simulator.allocation import Allocation
+    from simulator.arrays import FloatArray
     from simulator.problem import Problem
 
 __all__ = ["Budget", "Outcome", "Point", "Scheduler", "solve"]
@@ -190,7 +191,7 @@ def _judge(
 
 
 def _terms(problem: Problem, allocation: Allocation, objective: float) -> dict[str, float]:
-    """Value of each term of the objective, before weighting."""
+    """Value of each term of the objective, before weighting, over the plan realisations."""
     from simulator.batch import evaluate_batch
     from simulator.evaluate import stack
     from simulator.objective import Objective
@@ -200,15 +201,16 @@ def _terms(problem: Problem, allocation: Allocation, objective: float) -> dict[s
         return {terms[0][0]: objective}
     rows = stack(problem, [allocation])
     penalty = None if problem.objective.lost_penalty is None else 0.0
-    totals = dict.fromkeys((name for name, _ in terms), 0.0)
+    values: dict[str, list[FloatArray]] = {name: [] for name, _ in terms}
     for luck in problem.plan:
         run = evaluate_batch(problem.arrays, *rows, luck)
-        for name in totals:
-            values = Objective(((name, 1.0),), penalty).values(
+        for name, found in values.items():
+            one = Objective(((name, 1.0),), penalty).values(
                 problem, luck.stream, run.arrival, run.completed, run.busy
             )
-            totals[name] += float(values[0]) / len(problem.plan)
-    return totals
+            found.append(one)
+    over = problem.plan_risk.over
+    return {name: float(over(np.array(found))[0]) for name, found in values.items()}
 
 
 def _outcome(

@@ -65,8 +65,8 @@ def lower_bound(problem: Problem, realisation: Realisation | None = None) -> flo
     ----------
     problem : Problem
     realisation : Realisation or None
-        The luck of one run. None: the mean over the plan realisations, which bounds
-        `Problem.evaluate`.
+        The luck of one run. None: the bounds of the plan realisations, put together as
+        `Problem.evaluate` does with their values (mean, quantile or CVaR, all monotone).
 
     Returns
     -------
@@ -78,7 +78,9 @@ def lower_bound(problem: Problem, realisation: Realisation | None = None) -> flo
     if problem not in _KNOWN:
         bounds = [_of_run(problem, luck) for luck in problem.plan]
         known = [b for b in bounds if b is not None]
-        _KNOWN[problem] = float(np.mean(known)) if len(known) == len(bounds) else None
+        _KNOWN[problem] = None
+        if len(known) == len(bounds):
+            _KNOWN[problem] = float(problem.plan_risk.over(np.array(known)[:, None])[0])
     return _KNOWN[problem]
 
 

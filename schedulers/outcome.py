@@ -47,9 +47,11 @@ class Outcome:
     ----------
     allocation : Allocation
     objective : float
-        What `Problem.evaluate` says of it: the mean over the `plan` realisations.
+        What `Problem.evaluate` says of it: the mean over the `plan` realisations, or what
+        `Problem.plan_risk` makes of them.
     objectives : mapping of metric name to float
-        The same for each term of the objective, before weighting.
+        The same for each term of the objective, before weighting. (Their weighted sum is the
+        objective where it is a mean; with CVaR it is at least the objective.)
     bound : float or None
         No allocation has a lower objective: the better of `schedulers.bounds` and what the search
         proved itself; None where no bound is known.

@@ -67,7 +67,7 @@ def evaluate(
     batch: Sequence[Allocation] | tuple[IntArray, IntArray, IntArray],
     threads: int = 1,
 ) -> FloatArray:
-    """Mean objective over the plan realisations; see `Problem.evaluate`."""
+    """Objective over the plan realisations; see `Problem.evaluate`."""
     from simulator.batch import evaluate_batch
 
     node, variant, priority = stack(problem, batch)
@@ -77,11 +77,11 @@ def evaluate(
         return out
     chosen = (node, variant, priority) if len(rows) == len(node) else (
         node[rows], variant[rows], priority[rows])  # fmt: skip
-    total = np.zeros(len(rows))
-    for luck in problem.plan:
+    values = np.empty((len(problem.plan), len(rows)))
+    for d, luck in enumerate(problem.plan):
         result = evaluate_batch(problem.arrays, *chosen, luck, threads=threads)
-        total += problem.objective.values(
+        values[d] = problem.objective.values(
             problem, luck.stream, result.arrival, result.completed, result.busy
         )
-    out[rows] = total / len(problem.plan)
+    out[rows] = problem.plan_risk.over(values)
     return out

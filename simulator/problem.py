@@ -14,6 +14,7 @@ from simulator.cluster import Cluster, require
 from simulator.dynamics import Dynamics
 from simulator.lower import group_indices, lower
 from simulator.objective import Objective
+from simulator.risk import Risk
 from simulator.taskgraph import Task
 from simulator.workload import Stream
 
@@ -43,9 +44,11 @@ class Problem:
     dynamics : Dynamics
     name : str
     plan_draws : int
-        Number of `plan` realisations over which `evaluate` averages, when there is luck at all.
+        Number of `plan` realisations that `evaluate` looks at, when there is luck at all.
     plan_seed : int
         Seed of the first of them.
+    plan_risk : Risk
+        What becomes of their values: the mean, a quantile or the conditional value at risk.
 
     Attributes
     ----------
@@ -63,6 +66,7 @@ class Problem:
     name: str = "problem"
     plan_draws: int = 1
     plan_seed: int = 0
+    plan_risk: Risk = field(default_factory=Risk)
     arrays: Arrays = field(init=False)
 
     def __post_init__(self) -> None:

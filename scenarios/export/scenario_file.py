@@ -17,6 +17,7 @@ from simulator.cluster import Cluster
 from simulator.dynamics import Dynamics
 from simulator.errors import AlloclabError
 from simulator.objective import Objective
+from simulator.risk import Risk
 from simulator.workload import Arrivals, Distribution, Stream
 
 TEXT_LENGTH = 4000
@@ -57,6 +58,8 @@ def to_yaml(scenario: Scenario) -> str:
     rules["objective"] = _objective(scenario.objective)
     if scenario.plan_draws != 1:
         rules["plan_draws"] = scenario.plan_draws
+    if scenario.plan_risk != Risk():
+        rules["plan_risk"] = Line({scenario.plan_risk.kind: scenario.plan_risk.level})
     misfortune = _dynamics(scenario.dynamics, scenario.cluster, cluster)
     body = {
         streams[s.name]: {**_stream(s), **write_graph(s.graph, graphs[s.name])}
