@@ -182,8 +182,14 @@ def _two_schedule(
                     if level[u] > level[t] or (level[u] == level[t] and u < t):
                         t = u
             only, t, best, best_unbound = t, -1, 0.0, False
+            floor = append_start(lanes, view.slots, idle[0], 0.0)
             for i in range(memo[WINDOW]):
                 u = queue[i] if only < 0 else only
+                if t >= 0 and not by_finish and not state.judged[0] and bound.enabling[u] >= 0:
+                    soonest = max(floor, ready[u, bound.enabling[u]])
+                    behind = level[u] < level[t] or (level[u] == level[t] and u > t)
+                    if soonest > best or (soonest == best and best_unbound and behind):
+                        continue  # it cannot win, whatever its candidates
                 uv, un, start, finish, unbound = _better_of_two(
                     view, lanes, state, u, by_finish, ready[u], idle, bound
                 )
