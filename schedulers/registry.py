@@ -35,6 +35,8 @@ SCHEDULERS: Mapping[str, str] = {
     "peft": "schedulers.peft:Peft",
     "etf": "schedulers.etf:Etf",
     "dls": "schedulers.dls:Dls",
+    "exact": "schedulers.exact:Exact",
+    "brute_force": "schedulers.exact.brute_force:BruteForce",
     "bil": "schedulers.lists.bil:Bil",
     "fcp": "schedulers.lists.fcp:Fcp",
     "flb": "schedulers.lists.flb:Flb",

@@ -51,7 +51,7 @@ def test_answers_are_valid_repeatable_and_above_the_bound(
     check_allocation(problem, first.allocation)
     assert np.isfinite(first.objective)
     assert first.objective == problem.objective_of(first.allocation)
-    assert first.bound == lower_bound(problem)
+    assert first.bound >= lower_bound(problem)
     assert first.objective >= first.bound
     assert first.spec == spec
     assert first.version == make(spec).version
