@@ -1,0 +1,128 @@
+"""One batch of restarts: logits, their probabilities, and Adam's steps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from schedulers.admissible import rules_of
+from schedulers.gradient.kernel import Soft
+from schedulers.gradient.penalties import Penalties
+from schedulers.gradient.relaxed import Levels, Sequential
+from simulator.arrays import FloatArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from simulator.problem import Problem
+
+WIDTH, HEAT = 0.01, 0.02
+"""Widths of the soft maxima at temperature 1, as shares of the scale; they shrink with it."""
+
+
+class Descent:
+    """Logits of R restarts.
+
+    Parameters
+    ----------
+    theta : (R, T, V, N) float array
+    learning_rate : float
+        0: nothing is differentiated at all.
+    sequential : bool
+        The compiled simulation instead of the level-batched one; CPU only.
+    load_weight : (R,) float array
+        Weight of the bottleneck load in each restart.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        soft: Soft,
+        theta: FloatArray,
+        learning_rate: float,
+        device: str,
+        sequential: bool,
+        load_weight: FloatArray,
+    ) -> None:
+        import torch
+
+        dtype = torch.float64 if device == "cpu" else torch.float32
+        self._moving = learning_rate > 0.0
+        self._theta = torch.as_tensor(theta, dtype=dtype, device=device)
+        self._theta.requires_grad_(self._moving)
+        self._closed = torch.as_tensor(soft.mask == 0.0, device=device)
+        self._ranks = Sequential(soft, len(theta))
+        self._ties = self._bundles(problem, soft, device, dtype)
+        self._sequential = sequential
+        self._levels = None if sequential or not self._moving else Levels(soft, device, dtype)
+        self._weight = torch.as_tensor(load_weight, dtype=dtype, device=device)
+        self._penalties: Penalties | None = None
+        if self._moving:
+            self._penalties = Penalties(problem, soft, device, dtype)
+            self._adam = torch.optim.Adam([self._theta], lr=learning_rate, foreach=False)
+        self._first_load: Tensor | None = None
+
+    @staticmethod
+    def _bundles(problem: Problem, soft: Soft, device: str, dtype: Any) -> Any:
+        """(T,) bundle of each task, every other task being one of its own; None without any."""
+        import torch
+
+        rules = rules_of(problem)
+        if len(rules.bundle_tasks) == 0:
+            return None
+        alone = rules.bundle < 0
+        group = np.where(alone, 0, rules.bundle)
+        group[alone] = rules.bundle.max() + 1 + np.arange(alone.sum())
+        count = np.bincount(group)[:, None]
+        return torch.as_tensor(group, device=device), torch.as_tensor(
+            1.0 / count, dtype=dtype, device=device
+        )
+
+    def chance(self, tau: float) -> Tensor:
+        """(R, T, V, N) probabilities at a temperature; tasks of a bundle share node logits."""
+        import torch
+
+        theta = self._theta
+        r, t, v, n = theta.shape
+        if self._ties is not None:
+            group, share = self._ties
+            mean = theta.mean(2)
+            tied = mean.new_zeros((r, len(share), n)).index_add(1, group, mean) * share
+            theta = theta + (tied[:, group] - mean)[:, :, None]
+        theta = (theta / tau).masked_fill(self._closed, -torch.inf)
+        chances: Tensor = torch.softmax(theta.reshape(r, t, v * n), dim=2).reshape(r, t, v, n)
+        return chances
+
+    def step(self, tau: float) -> tuple[FloatArray, FloatArray]:
+        """Probabilities (R, T, V, N) and upward ranks (R, T) at `tau`, then one step of Adam."""
+        import torch
+
+        with torch.set_grad_enabled(self._moving):
+            chance = self.chance(tau)
+            plain = np.asarray(chance.detach().to("cpu", torch.float64).numpy())
+            if not self._moving:
+                return plain, self._ranks.ranks(plain)
+            loss = self._loss(chance, tau)
+        if not self._sequential:
+            self._ranks.ranks(plain)
+        self._adam.zero_grad()
+        loss.sum().backward()  # type: ignore[no-untyped-call]
+        self._adam.step()
+        return plain, self._ranks.rank
+
+    def _loss(self, chance: Tensor, tau: float) -> Tensor:
+        if self._levels is None:
+            loss = self._ranks(chance, WIDTH * tau, HEAT * tau)
+        else:
+            loss = self._levels(chance, HEAT * tau)
+        penalties = self._penalties
+        assert penalties is not None
+        if penalties.memory or penalties.pairs:
+            loss = loss + penalties.constraints(chance)
+        if penalties.load:
+            load = penalties.bottleneck(chance)
+            if self._first_load is None:
+                self._first_load = load.detach().mean().clamp(min=1e-30)
+            loss = loss + self._weight * load / self._first_load
+        return loss

@@ -1,0 +1,212 @@
+"""Gradient: Adam on the logits of a differentiable list simulation, rounded by log-probability.
+
+Every task has a distribution over its options (variant, node), a softmax of logits whose
+temperature falls from 1 to 0.1. A soft list simulation (`schedulers.gradient.kernel`) turns the
+distributions into an expected makespan, Adam (D. P. Kingma, J. Ba, "Adam: a method for stochastic
+optimization", ICLR 2015, doi:10.48550/arXiv.1412.6980) follows its gradient. At each step a few
+samples are decoded from each restart: in the order of the upward ranks under the present
+distributions, every task goes where its finish minus lambda log P is least, so that a small lambda
+is HEFT (Topcuoglu et al. 2002, doi:10.1109/71.993206) and a large one takes the likeliest node.
+
+What is ours: simulation and rounding together. Distributions alone, rounded to their likeliest
+options, are worse than HEFT; the decoder repairs what the soft model gets wrong, and the gradient
+moves many tasks together, which single moves cannot.
+
+Cost: O(T V N^2 + E V N) for a step of one restart, and a decoding for each sample.
+
+Does badly: at low CCR, where HEFT leaves nothing to win; on job shops, where the order on the nodes
+matters and not the nodes; on objectives that have little to do with the makespan, where only the
+judging of the samples knows what is wanted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+
+from schedulers.gradient.descent import Descent
+from schedulers.gradient.model import soft_of
+from schedulers.gradient.rounding import Rounding, biases
+from schedulers.gradient.starts import heuristic_plans, logits
+from schedulers.timeline import Plan
+from simulator.arrays import FloatArray
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+    from schedulers.budget import Budget
+    from simulator.allocation import Allocation
+    from simulator.problem import Problem
+
+RESTARTS = 12
+"""Restarts of a batch at most."""
+BATCH_SECONDS = 0.2
+"""What a batch should take: from it follow the restarts of a batch on large problems."""
+LEAST_LAMBDA, MOST_LAMBDA = 1e-4, 0.3
+"""Range of lambda, as shares of the best makespan found by the heuristics."""
+COLDEST = 0.1
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """Gradient descent through a soft list simulation, with exact judgement of rounded samples.
+
+    Parameters
+    ----------
+    learning_rate : float
+        Step of Adam. 0 takes no gradients at all and only rounds the beginnings: the ablation that
+        tells what the gradients are worth.
+    iterations : int
+        Steps of a restart.
+    samples : int
+        Samples decoded from every restart at each step.
+    certainty : float
+        Logit that a heuristic's placement, or the incumbent's, begins with.
+    batches : int
+        Batches of restarts, where the budget has no limit.
+    forward : {"auto", "sequential", "levels"}
+        Soft simulation: compiled and exact at one-hot probabilities, or level-batched in torch.
+        auto: the first on a CPU, the second on an accelerator.
+    device : {"auto", "cpu", "cuda"}
+        auto: cuda where there is one.
+    """
+
+    version: ClassVar[int] = 1
+    learning_rate: float = 0.2
+    iterations: int = 100
+    samples: int = 2
+    certainty: float = 2.0
+    batches: int = 5
+    forward: Literal["auto", "sequential", "levels"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+    def __post_init__(self) -> None:
+        from schedulers.registry import InvalidSpec
+
+        if not 0.0 <= self.learning_rate < np.inf:
+            raise InvalidSpec(f"gradient: learning_rate must be >= 0, got {self.learning_rate}")
+        for name in ("iterations", "samples", "batches"):
+            if getattr(self, name) < 1:
+                raise InvalidSpec(f"gradient: {name} must be >= 1, got {getattr(self, name)}")
+        if self.forward == "sequential" and self.device == "cuda":
+            raise InvalidSpec("gradient: forward=sequential runs on device=cpu only")
+
+    def schedule(self, problem: Problem, budget: Budget, rng: Generator) -> Allocation:
+        """Search until the budget is spent.
+
+        Raises
+        ------
+        Infeasible
+            No admissible allocation exists, or none was found.
+        """
+        plans = heuristic_plans(problem)
+        rounding = Rounding(problem, budget)
+        stacked = tuple(
+            np.stack([getattr(plan, name) for plan in plans])
+            for name in ("node", "variant", "priority")
+        )
+        rounding.plans(stacked, np.array([plan.makespan for plan in plans]))  # type: ignore[arg-type]
+        if rounding.best is None:
+            return plans[0].allocation(problem)
+        scale = min(plan.makespan for plan in plans)
+        if not (np.isfinite(scale) and scale > 0.0):
+            return rounding.allocation()
+        with _one_thread():
+            run = _Run(self, problem, budget, rng, rounding, scale)
+            done = 0
+            while budget.left() > 0 and (budget.limited or done < self.batches):
+                run.batch(plans)
+                done += 1
+        return rounding.allocation()
+
+
+class _Run:
+    """One search: what its batches have in common."""
+
+    def __init__(
+        self,
+        how: Gradient,
+        problem: Problem,
+        budget: Budget,
+        rng: Generator,
+        rounding: Rounding,
+        scale: float,
+    ) -> None:
+        self.how, self.problem, self.budget, self.rng = how, problem, budget, rng
+        self.rounding, self.scale = rounding, scale
+        self.soft = soft_of(problem, scale)
+        self.device = _device(how)
+        self.sequential = how.forward == "sequential" or (
+            how.forward == "auto" and self.device == "cpu"
+        )
+        t, v, n = self.soft.hold.shape
+        work = t * v * n * (2 * n + 40) + 20 * len(self.soft.in_src) * n * (v + 1)
+        restarts = BATCH_SECONDS / (how.iterations * work * 1e-9)
+        if self.device != "cpu":
+            restarts = 2e8 / (t * v * n * 8)
+        self.restarts = int(np.clip(restarts, 3, RESTARTS if self.device == "cpu" else 256))
+
+    def batch(self, plans: list[Plan]) -> None:
+        """Restarts from logits to near certainty, or until the budget is spent."""
+        how, rng, budget = self.how, self.rng, self.budget
+        best = self.rounding.best
+        assert best is not None
+        restarts = self.restarts
+        theta = logits(self.soft, best[:2], plans, restarts, how.certainty, rng)
+        load = 10.0 ** rng.uniform(-1.0, 1.0, restarts)
+        descent = Descent(
+            self.problem, self.soft, theta, how.learning_rate, self.device, self.sequential, load
+        )
+        whole = max(budget.left(), 1e-9)
+        for i in range(how.iterations):
+            left = budget.left()
+            if left <= 0.0:
+                return
+            # Where the rest of the budget holds no whole batch, cool down faster.
+            gone = max(i / max(how.iterations - 1, 1), 1.0 - left / whole if budget.limited else 0)
+            chance, rank = descent.step(COLDEST**gone)
+            self._sample(chance, rank)
+
+    def _sample(self, chance: FloatArray, rank: FloatArray) -> None:
+        """Round every restart a few times, with lambdas of its own."""
+        restarts, samples = len(chance), self.how.samples
+        exponent = self.rng.uniform(np.log(LEAST_LAMBDA), np.log(MOST_LAMBDA), restarts * samples)
+        bias = biases(np.repeat(chance, samples, axis=0), np.exp(exponent), self.scale)
+        self.rounding(np.repeat(rank, samples, axis=0), bias)
+
+
+def _device(how: Gradient) -> str:
+    """Device to compute on.
+
+    Raises
+    ------
+    InvalidSpec
+        cuda is asked for, and there is none.
+    """
+    from schedulers.registry import InvalidSpec
+
+    if how.device == "cpu" or how.forward == "sequential":
+        return "cpu"
+    import torch
+
+    there = torch.cuda.is_available()
+    if how.device == "cuda" and not there:
+        raise InvalidSpec("gradient: device=cuda, but torch finds no CUDA device; use device=cpu")
+    return "cuda" if there else "cpu"
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep torch to one thread: the tensors are small, and budgets count the CPU of all threads."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
