@@ -35,6 +35,7 @@ SCHEDULERS: Mapping[str, str] = {
     "peft": "schedulers.peft:Peft",
     "etf": "schedulers.etf:Etf",
     "dls": "schedulers.dls:Dls",
+    "contention_heft": "schedulers.contention:ContentionHeft",
     "annealing": "schedulers.local.annealing:Annealing",
     "exact": "schedulers.exact:Exact",
     "brute_force": "schedulers.exact.brute_force:BruteForce",
