@@ -11,10 +11,10 @@ What we changed, and why: the state is a placement and a topological order of th
 every proposal is feasible; communication is part of heads and tails; groups of connected tasks
 move together, without which a high price of communication freezes the placement. A proposal is
 judged on the window of positions that it changes; only accepted ones cost a pass over all tasks.
-Temperatures are shares of the makespan, and the search begins anew from its best at each of three
-of them. Under `ideal` and `strict` this is the objective itself. Elsewhere plans are estimates:
-good plans are judged by the simulation of the `plan` realisations, and the rest of the budget goes
-into annealing on the truth, in batches of neighbours of the best.
+Temperatures are shares of the makespan, and the search begins anew from its best at each of several
+stages, of which small graphs get more. Under `ideal` and `strict` this is the objective itself.
+Elsewhere plans are estimates: good plans are judged by the simulation of the `plan` realisations,
+and the rest of the budget goes into annealing on the truth, in batches of neighbours of the best.
 
 Cost: a rejected proposal O(degree + N + window), an accepted one O(E + T); memory O(T N / 16 + E).
 
@@ -32,7 +32,7 @@ import numpy as np
 
 from schedulers.effort import nominal_evaluations
 from schedulers.exactness import plan_is_exact
-from schedulers.local.search import LocalSearch
+from schedulers.local.search import LocalSearch, timed
 from schedulers.local.starts import starts
 from schedulers.local.state import CURRENT
 from schedulers.local.truth import anneal_truth
@@ -87,6 +87,10 @@ class Annealing:
     def schedule(self, problem: Problem, budget: Budget, rng: Generator) -> Allocation:
         """Anneal from the best heuristics' plans."""
         plans = starts(problem)
+        if budget.best is not None:  # another search has been here before
+            node, variant, priority = budget.best.arrays(problem)
+            plans.append(timed(problem, node, variant, np.argsort(priority, kind="stable")))
+            plans.sort(key=lambda plan: plan.makespan)
         fallback = plans[0].allocation(problem)
         values = budget.evaluate(_rows(plans))
         if budget.left() == 0:
@@ -140,9 +144,9 @@ class Annealing:
         if n_tasks <= 40:
             hots = [0.05, 0.1, 0.03] * 4
         elif n_tasks <= 150:
-            hots = [0.003, 0.01, 0.02, 0.003]
+            hots = [0.03, 0.05]
         else:
-            hots = [0.003 * min(1.0, 300 / n_tasks)]
+            hots = [0.03 * min(1.0, 200 / n_tasks) ** 1.5]
         top = max(hots)
         return [h * self.hot / top if self.hot else h for h in hots]
 
