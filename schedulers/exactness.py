@@ -16,19 +16,20 @@ if TYPE_CHECKING:
 def plan_is_exact(problem: Problem) -> bool:
     """Whether the makespan of every `Plan` equals its objective, to the last bit.
 
-    It does under `ideal` and `strict` for one request of every stream, all arriving at 0 and none
-    of random size, where every input of a task is awaited, nothing slows down and the makespan (or,
-    with one stream, a latency) is all that is minimised. Elsewhere plans are estimates, and
-    searches judge their candidates by `Budget.evaluate`.
+    It does under `ideal` and `strict` for one request of one stream that arrives at 0 at nominal
+    size, where every input of a task is awaited, nothing slows down and the makespan (or a latency)
+    is all that is minimised. Elsewhere plans are estimates, and searches judge their candidates by
+    `Budget.evaluate`: with several streams, for instance, strict nodes finish one request before
+    they begin the next, and plans mix them.
     """
     arrays = problem.arrays
     terms = problem.objective.terms
     latencies = ("mean_latency", "p50_latency", "p95_latency", "p99_latency")
-    single = len(problem.streams) == 1
-    timed = terms[0][0] == "makespan" or (single and terms[0][0] in latencies)
+    timed = terms[0][0] == "makespan" or terms[0][0] in latencies
     awaited = (arrays.join_need == 0) | (arrays.join_need >= _inputs(problem))
     return bool(
-        arrays.network == IDEAL
+        len(problem.streams) == 1
+        and arrays.network == IDEAL
         and arrays.dispatch == STRICT
         and len(terms) == 1
         and terms[0][1] == 1.0

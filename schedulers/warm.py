@@ -27,8 +27,11 @@ def warm_up(scheduler: Scheduler, problem: Problem) -> None:
 
     Costs some milliseconds once for each scheduler and kind of problem in a process, and seconds
     the first time ever. The trial runs have a budget, chance and problems of their own; should
-    they fail, the real run will say why.
+    they fail, the real run will say why. A scheduler made of others names them in a method
+    ``parts``, because it may not need all of them on so small a problem.
     """
+    for part in getattr(scheduler, "parts", tuple)():
+        warm_up(part, problem)
     arrays = problem.arrays
     rules = rules_of(problem)
     view_of(problem)
