@@ -46,6 +46,15 @@ SCHEDULERS: Mapping[str, str] = {
     "hbmct": "schedulers.lists.hbmct:Hbmct",
     "lookahead": "schedulers.lists.lookahead:Lookahead",
     "parametric": "schedulers.lists.parametric:Parametric",
+    "mst": "schedulers.lists.mst:Mst",
+    "msbc": "schedulers.lists.msbc:Msbc",
+    "sdbats": "schedulers.lists.sdbats:Sdbats",
+    "wba": "schedulers.lists.wba:Wba",
+    "hybrid": "schedulers.lists.hybrid:Hybrid",
+    "m_topo": "schedulers.devices.m_topo:MTopo",
+    "m_etf": "schedulers.devices.m_etf:MEtf",
+    "m_sct": "schedulers.devices.m_sct:MSct",
+    "chain_partition": "schedulers.devices.chains:ChainPartition",
 }
 """Name -> "module:Class"."""
 

@@ -1,0 +1,1 @@
+"""Placing models on devices: memory first, and pipelines cut into stages."""
