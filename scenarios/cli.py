@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -50,6 +50,9 @@ SecondsOpt = Annotated[
 EvaluationsOpt = Annotated[
     int | None, typer.Option("--evaluations", help="Evaluations each search may use.")
 ]
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C: 128 and the number of the signal, as shells have it."""
 
 
 @app.callback(invoke_without_command=True)
@@ -287,19 +290,34 @@ def main() -> None:
     from simulator.errors import AlloclabError
 
     try:
-        app()
+        code = app(standalone_mode=False) or 0
+        if code == INTERRUPTED:  # the parser turns Ctrl-C into this
+            raise KeyboardInterrupt
+        raise SystemExit(code)
     except AlloclabError as error:
-        print(f"alloclab: {error}", file=sys.stderr)
-        raise SystemExit(error.exit_code) from None
+        _stop(str(error), error.exit_code)
     except BrokenPipeError:
         sys.stderr.close()
         raise SystemExit(1) from None
     except OSError as error:
-        print(f"alloclab: cannot write the output: {error.strerror}", file=sys.stderr)
-        raise SystemExit(1) from None
-    except KeyboardInterrupt:
-        print("alloclab: interrupted", file=sys.stderr)
-        raise SystemExit(130) from None
+        _stop(f"cannot write the output: {error.strerror}", 1)
+    except (KeyboardInterrupt, typer.Abort):
+        _stop("interrupted", INTERRUPTED)
+    except Exception as error:
+        from scenarios import usage
+
+        if not usage.is_usage(error):
+            raise
+        if usage.asks_for_help(error):
+            print(str(error).strip(), end="", file=sys.stderr)  # empty where rich has shown it
+            raise SystemExit(2) from None
+        _stop(str(usage.refusal(error)), 2)
+
+
+def _stop(message: str, code: int) -> NoReturn:
+    """Say why the command ends, and end."""
+    print(f"alloclab: {message}", file=sys.stderr)
+    raise SystemExit(code) from None
 
 
 if __name__ == "__main__":

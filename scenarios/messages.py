@@ -66,6 +66,8 @@ def _what(kind: str, message: str, value: Any, context: dict[str, Any]) -> str:
         "int_type": "a whole number",
         "int_from_float": "a whole number",
         "int_parsing": "a whole number",
+        "float_type": "a number",
+        "float_parsing": "a number",
         "string_type": "a text",
         "list_type": "a list",
         "dict_type": "a mapping",

@@ -186,10 +186,40 @@ def test_errors_are_one_sentence(run, args, words):
     assert "Traceback" not in err + out
 
 
-def test_missing_argument_is_usage_not_traceback(run):
-    code, _, err = run("compare")
+@pytest.mark.parametrize(
+    ("args", "sentence"),
+    [
+        (["compare"], "compare: SCENARIO is missing"),
+        (["generate"], "generate: FAMILY is missing"),
+        (["compar"], "unknown command 'compar'; did you mean 'compare'?"),
+        (["list", "--jsn"], "list: unknown option '--jsn'; did you mean '--json'?"),
+        (["compare", "x", "-z"], "compare: unknown option '-z' (known: --schedulers, --cluster,"),
+        (["compare", "x", "--seeds", "a"], "compare: --seeds: expected a whole number, got 'a'"),
+        (["compare", "x", "-n", "0"], "compare: --seeds: expected a value of at least 1, got '0'"),
+        (["generate", "x", "--ccr", "a"], "generate: --ccr: expected a number, got 'a'"),
+        (["compare", "x", "-o"], "-o: a value must follow"),
+        (["compare", "x", "y\nz"], "compare: got unexpected extra argument(s) (y"),
+    ],
+)
+def test_usage_errors_are_one_sentence(run, args, sentence):
+    code, out, err = run(*args)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"alloclab: {sentence}")
+    assert err.count("\n") == 1
+
+
+def test_no_argument_at_all_gets_the_help(run):
+    code, out, err = run()
     assert code == 2
-    assert "Traceback" not in err
+    assert "compare" in out + err
+
+
+def test_an_interrupt_says_so(run, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("scenarios.load", interrupt)
+    assert run("compare", "translation") == (130, "", "alloclab: interrupted\n")
 
 
 def test_doctor_is_content(run):
