@@ -25,11 +25,17 @@ nodes U, the mandatory tasks that may only run inside U must be done on the slot
 requests arriving after some time cannot begin before it. U runs over the sets of nodes that some
 task is confined to.
 
-Makespan: the larger of the two. Latencies: the critical path of each request (the p-quantile of
-larger numbers is larger). Throughput: the makespan's bound over all requests. Energy and cost: the
-cheapest joules and prices of mandatory work, plus idle watts and reserved prices over the bound of
-the makespan. Balance: 1. A weighted sum: the sum of the terms' bounds. Closed loops: arrivals are
-known only from below (0), and the chains of W clients are averaged.
+Heads and tails. Transfers cannot all be avoided: either producers share the node of their consumer
+and run there one after the other, or a message travels. See `schedulers.bounding.headtail` for the
+argument and `schedulers.bounding.requests` for the edges on which it holds.
+
+Loads. Mandatory work divided over unlike nodes by fractions: `schedulers.bounding.loads`.
+
+Makespan: the largest of these. Latencies: critical path or heads and tails of each request (the
+p-quantile of larger numbers is larger). Throughput: the makespan's bound over all requests. Energy
+and cost: the cheapest joules and prices of mandatory work, plus idle watts and reserved prices over
+the bound of the makespan. Balance: 1. A weighted sum: the sum of the terms' bounds. Closed loops:
+arrivals are known only from below (0), and the chains of W clients are averaged.
 
 No bound is given where requests may be lost for a penalty: losing them all can be cheap.
 Cost: O(R (T + E)) time and memory for R requests.
@@ -44,6 +50,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from schedulers.bounding.loads import fractional_load
+from schedulers.bounding.requests import latencies
+from schedulers.cheapest import total_by_node
 from schedulers.necessity import Necessity, necessity
 from simulator.arrays import FloatArray
 
@@ -93,6 +102,22 @@ def _of_run(problem: Problem, luck: Realisation) -> float | None:
     return float(sum(weight * run.term(name) for name, weight in problem.objective.terms))
 
 
+def bounds(problem: Problem) -> dict[str, float]:
+    """What bounds the makespan from below, by name: the largest one binds.
+
+    Returns
+    -------
+    dict of name to seconds
+        critical_path, heads_and_tails, area, loads and chains of the plan realisations, put
+        together as `Problem.evaluate` does with their values.
+    """
+    runs = [Minimum(problem, luck).parts() for luck in problem.plan]
+    return {
+        name: float(problem.plan_risk.over(np.array([run[name] for run in runs])[:, None])[0])
+        for name in runs[0]
+    }
+
+
 def makespan_bound(problem: Problem, realisation: Realisation) -> float:
     """Seconds from the first arrival before which no allocation completes every request."""
     return Minimum(problem, realisation).makespan
@@ -122,15 +147,31 @@ class Minimum:
     @property
     def latency(self) -> FloatArray:
         """(R,) seconds from the arrival to the completion of every request."""
-        return self._needs.latency * self._steady
+        return np.maximum(self._needs.latency * self._steady, self.heads_and_tails)
+
+    @cached_property
+    def heads_and_tails(self) -> FloatArray:
+        """(R,) the same, as far as transfers and co-location bound it; 0 where they do not."""
+        return np.maximum(latencies(self._needs), 0.0) * self._steady
 
     @cached_property
     def makespan(self) -> float:
         """Seconds from the first arrival to the last completion."""
+        return max(self.parts().values())
+
+    def parts(self) -> dict[str, float]:
+        """What bounds the makespan, by name."""
         needs = self._needs
         first = float(needs.arrival.min())
-        path = float(needs.complete.max()) - first
-        return max(path * self._steady, self._area() * SAFETY, self._chains() * SAFETY)
+        wait = needs.arrival - first
+        work = total_by_node(self.problem, self.luck, needs.mandatory)
+        return {
+            "critical_path": (float(needs.complete.max()) - first) * self._steady,
+            "heads_and_tails": float((wait + self.heads_and_tails).max()) * SAFETY,
+            "area": self._area() * SAFETY,
+            "loads": fractional_load(work, self.problem.arrays.slots) * SAFETY,
+            "chains": self._chains() * SAFETY,
+        }
 
     def _area(self) -> float:
         """Mandatory work of late requests over the slots that may do it."""
@@ -153,7 +194,7 @@ class Minimum:
         if not self._clients:
             return 0.0
         think = float(self.luck.think[self._clients :].sum()) if len(self.luck.think) else 0.0
-        return (float(self._needs.latency.sum()) + think) / self._clients
+        return (float(self.latency.sum()) + think) / self._clients
 
     def _work(self, price: FloatArray) -> float:
         """Least sum of (slot-seconds x price of the node) over the mandatory tasks."""

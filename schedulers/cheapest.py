@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from schedulers.compiled import entry
-from simulator.arrays import FloatArray
+from simulator.arrays import BoolArray, FloatArray
 
 if TYPE_CHECKING:
     from simulator.problem import Problem
@@ -46,6 +46,33 @@ def least_cost(problem: Problem, luck: Realisation, price: FloatArray) -> FloatA
         luck.task_factor, out,
     )  # fmt: skip
     return np.broadcast_to(out, (len(luck.arrival), arrays.n_tasks))
+
+
+def least_by_node(problem: Problem, luck: Realisation, r: int) -> FloatArray:
+    """(T, N) least hold in seconds of each task of request r by node; +inf where it may not run."""
+    arrays = problem.arrays
+    factor = luck.task_factor[r] if luck.task_factor.size else np.ones(arrays.n_tasks)
+    hold = (arrays.dispatch_s + arrays.seconds * factor[:, None, None]) * _quickest(problem, luck)
+    return np.asarray(np.where(np.isnan(hold), np.inf, hold).min(axis=1))
+
+
+def total_by_node(problem: Problem, luck: Realisation, mandatory: BoolArray) -> FloatArray:
+    """(T, N) least seconds of all mandatory executions of each task on each node.
+
+    The variant is the same for all requests, so their holds are added up first.
+
+    Parameters
+    ----------
+    mandatory : (R, T) bool array
+    """
+    arrays = problem.arrays
+    count = mandatory.sum(axis=0).astype(np.float64)
+    factor = (luck.task_factor * mandatory).sum(axis=0) if luck.task_factor.size else count
+    work = np.where(np.isnan(arrays.seconds), np.inf, arrays.seconds)
+    with np.errstate(invalid="ignore"):
+        total = count[:, None, None] * arrays.dispatch_s + work * factor[:, None, None]
+    total = np.where(np.isinf(work), np.inf, total)
+    return np.asarray((total * _quickest(problem, luck)).min(axis=1))
 
 
 def _quickest(problem: Problem, luck: Realisation) -> FloatArray:

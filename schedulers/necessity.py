@@ -64,6 +64,9 @@ class Necessity:
     mandatory : (R, T) bool array, tasks without which the request cannot complete
     seconds : (R, T) float array, least hold of each task
     quorum_seconds : (R,) float array, least hold of the producers that quorums need besides
+    ready : (R, T) float array, seconds before which a task cannot have its inputs, arrival included
+    runs : (R, T) bool array, tasks that are surely not skipped
+    awaits : (R, T) bool array, tasks that wait for every input that comes, however late
     """
 
     arrival: FloatArray
@@ -72,6 +75,9 @@ class Necessity:
     mandatory: BoolArray
     seconds: FloatArray
     quorum_seconds: FloatArray
+    ready: FloatArray
+    runs: BoolArray
+    awaits: BoolArray
     problem: Problem
     luck: Realisation
 
@@ -216,6 +222,9 @@ def _fill_needs(
     complete: FloatArray,
     mandatory: BoolArray,
     quorum: FloatArray,
+    ready: FloatArray,
+    runs: BoolArray,
+    awaits: BoolArray,
     fate: NDArray[np.int8],
     finish: FloatArray,
     claimed: BoolArray,
@@ -241,6 +250,10 @@ def _fill_needs(
                     continue
             there = _inputs_there(graph, t, arrival[r], counts, finish, live_src, dead_src, scratch)
             finish[t] = there + seconds[r, t] if fate[t] == RUNS else there
+            awaited = _awaited(graph, t, live, dead, unsure)
+            ready[r, t] = there
+            runs[r, t] = fate[t] == RUNS
+            awaits[r, t] = (awaited < 0 or awaited == live) and graph.deadline[t] == np.inf
             if graph.is_exit[t]:
                 mandatory[r, t] = True
                 complete[r] = max(complete[r], finish[t])
@@ -284,16 +297,29 @@ def necessity(problem: Problem, luck: Realisation) -> Necessity:
     seconds = np.ascontiguousarray(least_cost(problem, luck, np.ones(arrays.n_nodes)))
     complete, quorum = np.empty(n_requests), np.zeros(n_requests)
     mandatory = np.zeros((n_requests, n_tasks), dtype=np.bool_)
+    ready = np.array(np.broadcast_to(arrival[:, None], mandatory.shape))
+    runs, awaits = np.zeros_like(mandatory), np.zeros_like(mandatory)
     widest = int(np.diff(arrays.in_csr[0]).max(initial=0)) + 1
     integers = np.empty(4 * widest, dtype=np.int64)
     _fill_needs(
         _graph(problem, luck), arrival, seconds, complete, mandatory, quorum,
+        ready, runs, awaits,
         np.zeros(n_tasks, dtype=np.int8), np.empty(n_tasks), np.zeros(n_tasks, dtype=np.bool_),
         (integers[:widest], integers[widest : 2 * widest], integers[2 * widest :]),
         np.empty(widest),
     )  # fmt: skip
     return Necessity(
-        arrival, complete, complete - arrival, mandatory, seconds, quorum, problem, luck
+        arrival,
+        complete,
+        complete - arrival,
+        mandatory,
+        seconds,
+        quorum,
+        ready,
+        runs,
+        awaits,
+        problem,
+        luck,
     )
 
 

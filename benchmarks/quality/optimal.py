@@ -7,8 +7,8 @@
 The set: nine families of `scenarios.generate`, durations range-based and CV-based, consistent and
 inconsistent, CCR 0.1, 1 and 10, 12 to 25 tasks on 2 to 5 unrelated machines. Durations and
 transfers are rounded to thousandths of a second, so that constraint programming in ticks of a
-millisecond is exact. Each file is a ``task-graph-instance/1`` with `best_known`, `bound`, `proved_optimal` and, as
-a certificate of the former, `schedule`: the tasks of every node in order.
+millisecond is exact. Each file is a ``task-graph-instance/1`` with `best_known`, `bound`,
+`proved_optimal` and, as a certificate of the first, `schedule`: the tasks of every node in order.
 
 `--check` uses neither the engines nor the importer: fractions, the JSON and the rules of the game
 (a task starts when its node is free and its inputs are there) are enough.

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schedulers.bounds import Minimum, lower_bound
+from schedulers.bounds import Minimum, bounds, lower_bound
 from simulator.cluster import Cluster, Node
 from simulator.dynamics import Dynamics, Outage, Slowdown
 from simulator.engines import execute
@@ -59,9 +59,11 @@ def random_allocation(rng: np.random.Generator, problem: Problem):  # type: igno
     return None
 
 
-def bounded_problem(rng: np.random.Generator) -> Problem:
+def bounded_problem(
+    rng: np.random.Generator, tasks: int = 6, machines: int = 3, requests: int = 4, large: int = 3
+) -> Problem:
     """Quorums, deadlines, branches, lags, slots, factors and misfortune on a small graph."""
-    n_tasks, n_nodes = int(rng.integers(2, 7)), int(rng.integers(1, 4))
+    n_tasks, n_nodes = int(rng.integers(2, tasks + 1)), int(rng.integers(1, machines + 1))
     nodes = tuple(
         Node(
             f"n{n}",
@@ -82,7 +84,7 @@ def bounded_problem(rng: np.random.Generator) -> Problem:
         Edge(
             f"t{a}",
             f"t{b}",
-            float(rng.integers(0, 3)),
+            float(rng.integers(0, large)),
             probability=float(rng.random()) if rng.random() < 0.3 else None,
             lag=int(rng.random() < 0.1),
         )
@@ -115,7 +117,7 @@ def bounded_problem(rng: np.random.Generator) -> Problem:
         else Arrivals("poisson", rate=float(rng.choice([0.1, 1.0])))
     )
     noise = Distribution("gamma", {"mean": 1.0, "cv": 0.5}) if rng.random() < 0.5 else None
-    streams = [Stream("s", graph, arrivals, int(rng.integers(1, 5)), noise=noise)]
+    streams = [Stream("s", graph, arrivals, int(rng.integers(1, requests + 1)), noise=noise)]
     if not closed and rng.random() < 0.3:
         pair = TaskGraph(
             (
@@ -160,9 +162,10 @@ def test_no_run_falls_below_its_bound(seed: int) -> None:
 def test_critical_path_of_the_heft_paper_by_hand() -> None:
     """Fastest node for each task, no transfers: 1 (9), 2 (13), 9 (12), 10 (7) is longest: 41.
 
-    1-4-9-10 is 9 + 8 + 12 + 7 = 36, 1-3-7-10 is 9 + 11 + 7 + 7 = 34. The area is 92 / 3.
+    1-4-9-10 is 9 + 8 + 12 + 7 = 36, 1-3-7-10 is 9 + 11 + 7 + 7 = 34. The area is 91 / 3.
     """
-    assert lower_bound(TOPCUOGLU) == 41.0
+    assert bounds(TOPCUOGLU)["critical_path"] == 41.0
+    assert bounds(TOPCUOGLU)["area"] == pytest.approx(91 / 3)
 
 
 def test_area_of_independent_tasks_by_hand() -> None:
@@ -217,8 +220,14 @@ def test_skipped_tasks_count_nothing() -> None:
 
 
 def test_the_cheapest_variant_counts() -> None:
-    """`small` on a: 1.5 s for x and for y or z after it; three tasks of 1.5 s on two nodes."""
-    assert lower_bound(TINY["variants"]()) == 3.0
+    """`small` on a: 1.5 s for x and for y or z after it.
+
+    A message takes at least 0.625 s and 3 s follow on b. So y and z follow x on a: 4.5 s.
+    """
+    known = bounds(TINY["variants"]())
+    assert known["critical_path"] == 3.0
+    assert known["heads_and_tails"] == pytest.approx(4.5)
+    assert lower_bound(TINY["variants"]()) == max(known.values())
 
 
 def test_streams_by_hand() -> None:

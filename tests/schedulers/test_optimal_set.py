@@ -43,7 +43,7 @@ def test_the_checker_notices(what: str) -> None:
         data["bound"] *= 1.01
     else:
         data["proved_optimal"] = False
-    assert len(list(complaints(data))) == 1
+    assert list(complaints(data))
 
 
 def test_a_certificate_by_hand() -> None:
