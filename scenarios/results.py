@@ -18,6 +18,7 @@ from simulator.engines import SEMANTICS
 from simulator.errors import AlloclabError
 
 LIBRARIES = ("numpy", "scipy", "numba", "simpy", "pandas", "matplotlib", "torch", "deap")
+MANIFEST = "manifest.json"
 
 
 def versions() -> dict[str, str]:
@@ -54,7 +55,8 @@ def manifest(command: str, **facts: Any) -> dict[str, Any]:
 def folder(target: Path) -> Iterator[Path]:
     """Write into a temporary sibling; move the files to `target` only when all went well.
 
-    Existing files of the same names are replaced, others are left alone.
+    Files of the same names are replaced, and those that the manifest of `target` lists as written
+    by an earlier run of the same command are removed; any others are left alone.
 
     Raises
     ------
@@ -73,14 +75,54 @@ def folder(target: Path) -> Iterator[Path]:
         raise AlloclabError(f"cannot write to {target}: {error.strerror or error}") from None
     try:
         yield work
-        for file in sorted(p for p in work.rglob("*") if p.is_file()):
-            final = target / file.relative_to(work)
+        names = _names(work)
+        for stale in _inventory(work, target, names):
+            _remove(target, stale)
+        for name in names:
+            final = target / name
             final.parent.mkdir(parents=True, exist_ok=True)
-            file.replace(final)
+            (work / name).replace(final)
     except OSError as error:
         raise AlloclabError(f"cannot write to {target}: {error.strerror or error}") from None
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _names(work: Path) -> list[str]:
+    return sorted(p.relative_to(work).as_posix() for p in work.rglob("*") if p.is_file())
+
+
+def _inventory(work: Path, target: Path, names: list[str]) -> list[str]:
+    """List the files of this run in its manifest, by command; return those it makes stale."""
+    try:
+        record = json.loads((work / MANIFEST).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return []
+    written = _written(target)
+    stale = [name for name in written.get(record["command"], []) if name not in names]
+    others = {c: [n for n in old if n not in names] for c, old in written.items()}
+    record["files"] = {c: old for c, old in others.items() if old} | {record["command"]: names}
+    (work / MANIFEST).write_text(to_json(record) + "\n", encoding="utf-8")
+    return stale
+
+
+def _written(target: Path) -> dict[str, list[str]]:
+    """Command -> files that the manifest in a folder says it wrote; empty where it says nothing."""
+    try:
+        files = json.loads((target / MANIFEST).read_text(encoding="utf-8"))["files"]
+        return {str(command): [str(name) for name in names] for command, names in files.items()}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return {}  # none, or somebody else's
+
+
+def _remove(target: Path, name: str) -> None:
+    """Remove one file of `target` and then its folder, if that is empty."""
+    file = target / name
+    inside = file.resolve().is_relative_to(target.resolve())
+    if inside and file.is_file() and not file.is_symlink():
+        file.unlink()
+        if file.parent != target and not any(file.parent.iterdir()):
+            file.parent.rmdir()
 
 
 def write_text(path: Path, text: str) -> None:
