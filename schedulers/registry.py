@@ -37,6 +37,7 @@ SCHEDULERS: Mapping[str, str] = {
     "dls": "schedulers.dls:Dls",
     "contention_heft": "schedulers.contention:ContentionHeft",
     "annealing": "schedulers.local.annealing:Annealing",
+    "gradient": "schedulers.gradient.search:Gradient",
     "exact": "schedulers.exact:Exact",
     "brute_force": "schedulers.exact.brute_force:BruteForce",
     "bil": "schedulers.lists.bil:Bil",

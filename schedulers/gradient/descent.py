@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
     from simulator.problem import Problem
 
-WIDTH, HEAT = 0.01, 0.02
+WIDTH, HEAT = 0.01, 0.04
 """Widths of the soft maxima at temperature 1, as shares of the scale; they shrink with it."""
+
+DEEPEST = 46.0
+"""Options whose logits, over the temperature, lie this far below the best have probability 0, which
+keeps subnormal numbers out: they are slow."""
 
 
 class Descent:
@@ -60,7 +64,7 @@ class Descent:
         self._penalties: Penalties | None = None
         if self._moving:
             self._penalties = Penalties(problem, soft, device, dtype)
-            self._adam = torch.optim.Adam([self._theta], lr=learning_rate, foreach=False)
+            self._adam = torch.optim.Adam([self._theta], lr=learning_rate, fused=True)
         self._first_load: Tensor | None = None
 
     @staticmethod
@@ -91,7 +95,10 @@ class Descent:
             tied = mean.new_zeros((r, len(share), n)).index_add(1, group, mean) * share
             theta = theta + (tied[:, group] - mean)[:, :, None]
         theta = (theta / tau).masked_fill(self._closed, -torch.inf)
-        chances: Tensor = torch.softmax(theta.reshape(r, t, v * n), dim=2).reshape(r, t, v, n)
+        flat = theta.reshape(r, t, v * n)
+        peak = flat.detach().amax(dim=2, keepdim=True)
+        flat = torch.where(flat < peak - DEEPEST, -torch.inf, flat)
+        chances: Tensor = torch.softmax(flat, dim=2).reshape(r, t, v, n)
         return chances
 
     def step(self, tau: float) -> tuple[FloatArray, FloatArray]:

@@ -26,6 +26,9 @@ from simulator.arrays import FloatArray, IntArray
 TINY = 1e-40
 """Square of the least width of smoothmax: keeps 0/0 out where both sides are equal."""
 
+NOTHING = 1e-30
+"""Probabilities and derivatives below this are left out."""
+
 
 class Soft(NamedTuple):
     """What the soft simulation reads. Seconds are divided by `scale`.
@@ -105,7 +108,7 @@ def _spread(soft: Soft, tape: Tape, chance: FloatArray, r: int) -> None:
                 tape.share[t, n] += chance[r, t, v, n]
             for a in range(n_nodes):
                 p = chance[r, t, v, a]
-                if p > 0.0:
+                if p > NOTHING:
                     for n in range(n_nodes):
                         tape.far[t, n] += p * soft.lat[a, n]
                         tape.pace[t, v, n] += p * soft.inv[a, n]
@@ -247,11 +250,14 @@ def _backward(
         for n in range(n_nodes):
             k = 0 if single else tape.slot[t, n]
             g_free = tape.g_free[n, k]
+            if abs(g_free) < NOTHING:  # subnormal numbers would be slow
+                g_free = 0.0
             both = g_end + g_free
             fixed = both * tape.begin[t, n] - g_free * tape.before[t, n]
             for v in range(n_variants):
                 grad[r, t, v, n] = (fixed + both * soft.hold[t, v, n]) * soft.mask[t, v, n]
-            tape.flow[n] = both * tape.share[t, n]
+            g_begin = both * tape.share[t, n]
+            tape.flow[n] = g_begin if abs(g_begin) > NOTHING else 0.0
             tape.g_free[n, k] = g_free * (1.0 - tape.share[t, n])
         for i in range(soft.in_ptr[t + 1] - 1, soft.in_ptr[t] - 1, -1):
             p = soft.in_src[i]

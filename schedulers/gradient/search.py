@@ -46,7 +46,7 @@ RESTARTS = 12
 """Restarts of a batch at most."""
 BATCH_SECONDS = 0.2
 """What a batch should take: from it follow the restarts of a batch on large problems."""
-LEAST_LAMBDA, MOST_LAMBDA = 1e-4, 0.3
+LEAST_LAMBDA, MOST_LAMBDA = 1e-4, 0.15
 """Range of lambda, as shares of the best makespan found by the heuristics."""
 COLDEST = 0.1
 
@@ -77,10 +77,10 @@ class Gradient:
 
     version: ClassVar[int] = 1
     learning_rate: float = 0.2
-    iterations: int = 100
+    iterations: int = 60
     samples: int = 2
     certainty: float = 2.0
-    batches: int = 5
+    batches: int = 8
     forward: Literal["auto", "sequential", "levels"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
