@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from scenarios.messages import refuse
 from scenarios.scenario import Scenario
 from simulator.cluster import Cluster
+from simulator.dynamics import Dynamics
 from simulator.errors import UnknownName
 from simulator.problem import Problem
 from simulator.taskgraph import Edge
@@ -22,6 +24,8 @@ def describe(name: str, cluster: str | None = None) -> dict[str, Any]:
     ------
     UnknownName
         Neither a scenario nor a cluster.
+    InvalidScenario
+        A cluster is to be shown on a cluster.
     """
     import scenarios
 
@@ -30,6 +34,7 @@ def describe(name: str, cluster: str | None = None) -> dict[str, Any]:
     except UnknownName:
         if name not in scenarios.cluster_names():
             raise
+        refuse(cluster is not None, f"{name} is a cluster; --cluster goes with a scenario")
         return {"kind": "cluster", **describe_cluster(scenarios.load_cluster(name))}
     if cluster is not None:
         scenario = scenario.on(scenarios.load_cluster(cluster))
@@ -52,6 +57,7 @@ def describe_scenario(scenario: Scenario) -> dict[str, Any]:
         "streams": [_stream(s) for s in scenario.streams],
         "tasks": _tasks(problem),
         "edges": [_edge(s, e, problem, i) for i, (s, e) in enumerate(_edges(scenario))],
+        "dynamics": _dynamics(scenario.dynamics),
         "cluster": describe_cluster(scenario.cluster),
         "facts": dict(scenario.facts),
     }
@@ -110,11 +116,32 @@ def _edge(stream: Stream, edge: Edge, problem: Problem, index: int) -> dict[str,
         "to": edge.dst,
         "bytes": float(problem.bytes[index].max()),
     }
+    if len(problem.streams) > 1:
+        row = {"stream": stream.name, **row}
     if edge.lag:
         row["lag"] = edge.lag
     if edge.probability is not None:
         row["probability"] = edge.probability
     return row
+
+
+def _dynamics(dynamics: Dynamics) -> list[dict[str, Any]]:
+    """Planned outages, slow-downs and degradations by time of beginning; no "to_s" is for good."""
+    rows: list[dict[str, Any]] = [
+        {"what": "outage", "where": x.target, "from_s": x.start, "to_s": x.end}
+        for x in dynamics.outages
+    ]
+    rows += [
+        {"what": what, "where": where, "from_s": x.start, "to_s": x.end, "factor": x.factor}
+        for what, where, x in (
+            *(("slow-down", x.node, x) for x in dynamics.slowdowns),
+            *(("degradation", x.link, x) for x in dynamics.degradations),
+        )
+    ]
+    for row in rows:
+        if not math.isfinite(row["to_s"]):
+            del row["to_s"]
+    return sorted(rows, key=lambda row: row["from_s"])
 
 
 def describe_cluster(cluster: Cluster) -> dict[str, Any]:

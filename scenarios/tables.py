@@ -155,11 +155,11 @@ def description(data: dict[str, Any]) -> None:
     )
     for name, text in data["facts"].items():
         out.print(f"{name}: {text}", highlight=False)
-    for title, key in (("Streams", "streams"), ("Tasks", "tasks"), ("Edges", "edges")):
+    for key in ("streams", "tasks", "edges", "dynamics"):
         if data[key]:
             rows, caption = _first(data[key])
             out.print()
-            out.print(grid(title, rows, caption))
+            out.print(grid(key.capitalize(), rows, caption))
     out.print()
     _cluster(out, data["cluster"])
 

@@ -75,6 +75,29 @@ def test_show(run, diamond):
     assert json.loads(run("show", "edge-cloud", "--json")[1])["kind"] == "cluster"
 
 
+def test_show_lists_dynamics_and_the_streams_of_edges(run, tmp_path):
+    file = tmp_path / "bad-day.yaml"
+    file.write_text(
+        "alloclab: 1\nextends: driving\ndynamics:\n"
+        "  outages: [{domain: roadside, from: 10 s}]\n"
+        "  slowdowns: [{node: car-gpu, from: 5 s, to: 8 s, factor: 2}]\n"
+        "  degradations: [{link: car -- station, from: 3 s, to: 4 s, factor: 10 %}]\n"
+    )
+    code, out, err = run("show", file, "--json")
+    assert (code, err) == (0, "")
+    data = json.loads(out)
+    assert data["dynamics"] == [
+        {"what": "degradation", "where": "car--station", "from_s": 3.0, "to_s": 4.0, "factor": 0.1},
+        {"what": "slow-down", "where": "car-gpu", "from_s": 5.0, "to_s": 8.0, "factor": 2.0},
+        {"what": "outage", "where": "roadside", "from_s": 10.0},
+    ]
+    assert {e["stream"] for e in data["edges"]} == {"camera", "lidar"}
+    assert "stream" not in json.loads(run("show", "translation", "--json")[1])["edges"][0]
+    table = run("show", file)[1]
+    assert "Dynamics" in table
+    assert "slow-down" in table
+
+
 def test_compare_finds_the_hand_worked_optimum(run, diamond):
     code, out, _ = run("compare", diamond, "--json")
     summary = json.loads(out)["summary"]
@@ -165,6 +188,7 @@ def test_generate_convert_init_lead_to_something_that_runs(run, tmp_path):
         (["list", "schedulrs"], "did you mean 'schedulers'"),
         (["generate", "layerd"], "did you mean 'layered'"),
         (["show", "nothing-like-it"], "nothing-like-it"),
+        (["show", "edge-cloud", "-c", "cpu-pair"], "edge-cloud is a cluster"),
         (["compare", "translation", "--seconds", "nan"], "seconds must be > 0, got nan"),
         (["compare", "translation", "--evaluations", "0"], "evaluations must be an integer"),
         (["compare", "translation", "-s", ","], "name at least one"),
