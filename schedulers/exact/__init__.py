@@ -22,7 +22,7 @@ handed in, and the status is "optimal" once the objective is within a relative 1
 (other networks, greedy dispatch, streams, other objectives) the average request is searched all the
 same and every solution on the way is evaluated by simulation, but nothing is proved.
 
-Limits: seconds are CPU seconds, so `workers` threads get that share of wall time each. A budget of
+Limits: seconds are CPU seconds, which `workers` threads use up that much faster. A budget of
 evaluations, and the default without any budget, count CP-SAT's deterministic time instead: answers
 repeat with one worker. One evaluation stands for `PER_EVALUATION` of it, about what other searches
 get done with one.
@@ -140,23 +140,23 @@ def _by_cpsat(scheduler: Exact, model: Model, plan: Plan, budget: Budget, seed: 
     unit, exact = model.tick.seconds, plan_is_exact(model.problem)
     program = program_of(model)
     hint(model, program, plan)
-    seconds = budget.seconds_left() / scheduler.workers
     effort = scheduler.effort if not budget.limited else math.inf
     if math.isfinite(budget.evaluations_left()):
         effort = budget.evaluations_left() * PER_EVALUATION
-    if seconds == 0 or effort == 0:
+    if budget.left() == 0 or effort == 0:
         return
 
     def take(answer: Answer) -> None:
         times = np.array([answer.start * unit, answer.finish * unit])
         judge([replayed(model.view, answer.node, answer.variant, times[0], times[1])], budget)
 
-    search = Search(program, seconds, effort, scheduler.workers, seed)
+    search = Search(program, effort, scheduler.workers, seed)
     try:
         search.run(take, lambda: budget.left() > 0)
     finally:
-        if exact:
-            budget.prove(model.tick.bound(search.bound))
+        bound = model.tick.bound(search.bound)
+        if exact and bound <= budget.best_objective:  # else the solver contradicts itself
+            budget.prove(bound)
     if math.isfinite(budget.evaluations_left()):
         spent = math.ceil(search.effort / PER_EVALUATION)
         budget.charge(int(min(spent, budget.evaluations_left())))

@@ -230,10 +230,10 @@ def canonical(model: Model, node: IntArray) -> IntArray:
 class Search:
     """One run of the solver in a thread of its own, so that the budget is looked at meanwhile.
 
+    Seconds are counted by the budget alone: the solver would take them by the wall clock.
+
     Parameters
     ----------
-    seconds : float
-        Limit by the wall clock; inf for none.
     effort : float
         Limit in CP-SAT's deterministic seconds; inf for none.
     workers : int
@@ -241,9 +241,7 @@ class Search:
     seed : int
     """
 
-    def __init__(
-        self, program: Program, seconds: float, effort: float, workers: int, seed: int
-    ) -> None:
+    def __init__(self, program: Program, effort: float, workers: int, seed: int) -> None:
         from ortools.sat.python import cp_model
 
         self.solver = cp_model.CpSolver()
@@ -255,8 +253,6 @@ class Search:
             parameters.linearization_level = (
                 0  # four times faster here than with linear relaxations
             )
-        if np.isfinite(seconds):
-            parameters.max_time_in_seconds = seconds
         if np.isfinite(effort):
             parameters.max_deterministic_time = effort
         self._program = program
