@@ -1,7 +1,7 @@
 """Hybrid: the best answer of several schedulers that plan once.
 
-Source: the scheduler of this name in J. Coleman et al., SAGA (anrg-saga). (The hybrid heuristic of
-R. Sakellariou and H. Zhao, which balances groups of independent tasks, is another algorithm:
+No paper: the scheduler of this name in J. Coleman et al., SAGA (anrg-saga). (The hybrid heuristic
+of R. Sakellariou and H. Zhao, which balances groups of independent tasks, is another algorithm:
 `hbmct`.)
 
 What we changed, and why: what is compared is the objective of the problem, simulated, not the
