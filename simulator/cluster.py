@@ -16,6 +16,14 @@ def require(ok: bool, message: str) -> None:
         raise InvalidScenario(message)
 
 
+def positive(where: str, **values: float) -> None:
+    """Refuse NaN, infinity and numbers that are not above 0, naming the field."""
+    for name, value in values.items():
+        label = f"{where}: {name.replace('_', ' ')}"
+        require(value > 0, f"{label} must be > 0, got {value!r}")
+        require(value < math.inf, f"{label} must be finite, got {value!r}")
+
+
 def non_negative(where: str, **values: float) -> None:
     """Refuse NaN and negative numbers, naming the field."""
     for name, value in values.items():
@@ -84,7 +92,7 @@ class Node:
         where = f"node {self.name!r}"
         require(bool(self.name), "a node needs a name")
         require(isinstance(self.slots, int) and self.slots >= 1, f"{where}: slots must be >= 1")
-        require(0 < self.speed < math.inf, f"{where}: speed must be > 0, got {self.speed!r}")
+        positive(where, speed=self.speed)
         non_negative(
             where,
             memory=self.memory_bytes,
@@ -105,9 +113,11 @@ class Node:
                              ("load_bandwidth", self.load_bandwidth)):  # fmt: skip
             require(value > 0, f"{where}: {label} must be > 0, got {value!r}")
         for factor in self.corun:
-            require(0 < factor < math.inf, f"{where}: co-run factors must be > 0, got {factor!r}")
+            require(factor > 0, f"{where}: co-run factors must be > 0, got {factor!r}")
+            require(factor < math.inf, f"{where}: co-run factors must be finite, got {factor!r}")
         for dtype, peak in self.peak_flops.items():
-            require(0 < peak < math.inf, f"{where}: peak_flops of {dtype} must be > 0")
+            require(peak > 0, f"{where}: peak_flops of {dtype} must be > 0, got {peak!r}")
+            require(peak < math.inf, f"{where}: peak_flops of {dtype} must be finite, got {peak!r}")
         for dtype, table in self.efficiency.items():
             for label, share in table.items():
                 require(0 < share <= 1, f"{where}: efficiency {dtype}.{label} must be in (0, 1]")
@@ -135,8 +145,7 @@ class Link:
 
     def __post_init__(self) -> None:
         where = f"link {self.name!r}"
-        require(self.bandwidth > 0, f"{where}: bandwidth must be > 0, got {self.bandwidth!r}")
-        require(self.bandwidth < math.inf, f"{where}: bandwidth must be finite")
+        positive(where, bandwidth=self.bandwidth)
         non_negative(where, latency=self.latency_s)
         require(self.latency_s < math.inf, f"{where}: latency must be finite")
         sizes = [size for size, _ in self.size_table]

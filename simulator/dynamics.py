@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from simulator.cluster import require
+from simulator.cluster import positive, require
 
 
 def _interval(where: str, start: float, end: float) -> None:
@@ -36,10 +36,7 @@ class Slowdown:
 
     def __post_init__(self) -> None:
         _interval(f"slow-down of {self.node!r}", self.start, self.end)
-        require(
-            0 < self.factor < math.inf,
-            f"slow-down of {self.node!r}: factor must be > 0, got {self.factor!r}",
-        )
+        positive(f"slow-down of {self.node!r}", factor=self.factor)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulator.arrays import FloatArray, IntArray
-from simulator.cluster import require
+from simulator.cluster import positive, require
 from simulator.errors import InvalidScenario, unknown
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Objective:
         for name, weight in self.terms:
             if name not in METRICS:
                 raise unknown("objective", name, METRICS)
-            require(0 < weight < np.inf, f"objective {name}: the weight must be > 0")
+            positive(f"objective {name}", the_weight=weight)
 
     @staticmethod
     def parse(text: object) -> Objective:

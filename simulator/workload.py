@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from simulator.arrays import FloatArray
-from simulator.cluster import non_negative, require
+from simulator.cluster import non_negative, positive, require
 from simulator.errors import unknown
 from simulator.taskgraph import TaskGraph
 
@@ -169,7 +169,7 @@ class Arrivals:
         if self.kind not in kinds:
             raise unknown("kind of arrivals", self.kind, kinds)
         if self.kind in ("constant", "poisson"):
-            require(0 < self.rate < math.inf, f"arrivals: rate must be > 0, got {self.rate!r}")
+            positive("arrivals", rate=self.rate)
         non_negative("arrivals", start=self.start)
         require(self.start < math.inf, "arrivals: start must be finite")
         if self.kind == "trace":
@@ -191,7 +191,7 @@ class Size:
     nominal: float
 
     def __post_init__(self) -> None:
-        require(0 < self.nominal < math.inf, "size: nominal must be > 0")
+        positive("size", nominal=self.nominal)
 
 
 @dataclass(frozen=True)
