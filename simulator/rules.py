@@ -41,6 +41,7 @@ def check_problem(problem: Problem) -> None:
         raise InvalidScenario(
             "dispatch strict does not read a discipline, so it cannot be combined with edf"
         )
+    _check_terms(problem)
     closed = int((arrays.clients > 0).sum())
     if closed and arrays.n_streams > 1:
         raise Unsupported("a closed-loop stream beside other streams is not implemented yet")
@@ -59,6 +60,23 @@ def check_problem(problem: Problem) -> None:
     found = planned_dynamics(problem)
     if arrays.network == IDEAL and len(found["degraded_link"]):
         raise InvalidScenario("under the ideal network no link can be degraded or fail")
+
+
+def _check_terms(problem: Problem) -> None:
+    """Refuse to minimise what would always be 0, because no node declares what it is made of."""
+    fields = {
+        "energy": ("idle_watts", "busy_watts"),
+        "cost": ("price_per_hour",),
+        "cost_busy": ("price_per_hour",),
+    }
+    for name, _ in problem.objective.terms:
+        needed = fields.get(name, ())
+        nodes = problem.cluster.nodes
+        if needed and all(getattr(node, field) is None for node in nodes for field in needed):
+            raise InvalidScenario(
+                f"objective {name}: no node of cluster {problem.cluster.name!r} declares "
+                f"{' or '.join(needed)}, so it would always be 0"
+            )
 
 
 def resident_bytes(problem: Problem, node: IntArray, variant: IntArray) -> FloatArray:

@@ -248,14 +248,14 @@ def test_rules_objective_and_dynamics(tmp_path: Path) -> None:
     scenario = load(
         tmp_path,
         SMALL + "network: fifo\ndispatch: greedy\ndiscipline: priority\nplan_draws: 4\n"
-        "objective: {makespan: 1, energy: 0.5, lost_penalty: 9}\nfacts: {origin: me}\n"
+        "objective: {makespan: 1, balance: 0.5, lost_penalty: 9}\nfacts: {origin: me}\n"
         "dynamics:\n  outages: [{node: a, from: 1 s, to: 2 s}]\n"
         "  slowdowns: [{node: b, from: 0, factor: 2}]\n"
         "  degradations: [{link: a -> b, from: 1 s, to: 3 s, factor: 50 %}]\n",
     )
     p = scenario.problem()
     assert (p.network, p.dispatch, p.discipline, p.plan_draws) == ("fifo", "greedy", "priority", 4)
-    assert p.objective.terms == (("makespan", 1.0), ("energy", 0.5))
+    assert p.objective.terms == (("makespan", 1.0), ("balance", 0.5))
     assert p.objective.lost_penalty == 9.0
     d = scenario.dynamics
     assert (d.outages[0].target, d.outages[0].start, d.outages[0].end) == ("a", 1.0, 2.0)

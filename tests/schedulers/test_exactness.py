@@ -27,7 +27,7 @@ def test_most_tiny_problems_are_exact_and_anything_else_is_not() -> None:
     for change in (
         {"network": "fair"},
         {"dispatch": "greedy"},
-        {"objective": Objective((("energy", 1.0),))},
+        {"objective": Objective((("balance", 1.0),))},
         {"objective": Objective((("makespan", 2.0),))},
     ):
         assert not plan_is_exact(replace(problem, **change))  # type: ignore[arg-type]
