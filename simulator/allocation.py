@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -68,24 +68,31 @@ class Allocation:
         node : (T,) node index of each task
         variant : (T,) variant index; default the fastest admissible one on its node
         priority : (T,) rank; default topological order
+
+        Raises
+        ------
+        InvalidAllocation
+            An array of another length, or an index that the problem does not have.
         """
-        nodes = [int(n) for n in node]
+        nodes = _indices(problem, "node", node, [problem.n_nodes] * problem.n_tasks)
         if variant is None:
             table = np.where(problem.allowed, problem.seconds, np.inf)
             variant = [int(np.argmin(table[t, :, n])) for t, n in enumerate(nodes)]
+        variants = _indices(problem, "variant", variant, [len(v) for v in problem.variant_names])
         if priority is None:
             rank = np.empty(problem.n_tasks, dtype=np.int64)
             rank[problem.topological] = np.arange(problem.n_tasks)
             priority = rank.tolist()
+        priorities = _indices(problem, "priority", priority, None)
         return Allocation(
             tuple(
                 Placement(
                     problem.task_names[t],
                     problem.node_names[n],
-                    problem.variant_names[t][int(v)],
-                    int(p),
+                    problem.variant_names[t][v],
+                    p,
                 )
-                for t, (n, v, p) in enumerate(zip(nodes, variant, priority, strict=True))
+                for t, (n, v, p) in enumerate(zip(nodes, variants, priorities, strict=True))
             )
         )
 
@@ -187,6 +194,25 @@ class Allocation:
     def __str__(self) -> str:
         rows = sorted(self.placements, key=lambda p: (p.node, p.priority, p.task))
         return "\n".join(f"{p.node}: {p.task} [{p.variant}] #{p.priority}" for p in rows)
+
+
+def _indices(
+    problem: Problem, what: str, values: Iterable[int], limits: Sequence[int] | None
+) -> list[int]:
+    """The values as integers, one for each task and below its limit."""
+    found = [int(x) for x in values]
+    if len(found) != problem.n_tasks:
+        raise InvalidAllocation(
+            f"an allocation of {problem.name!r} needs one {what} for each of its "
+            f"{problem.n_tasks} tasks, got {len(found)}"
+        )
+    for t, (x, limit) in enumerate(zip(found, limits or (), strict=False)):
+        if not 0 <= x < limit:
+            raise InvalidAllocation(
+                f"task {problem.task_names[t]!r}: {what} must be an index from 0 to {limit - 1}, "
+                f"got {x}"
+            )
+    return found
 
 
 def _placement(row: object, i: int, where: str) -> Placement:
