@@ -97,10 +97,10 @@ def run(
     steps = 0
     original = Descent.step
 
-    def counted(self: Descent, tau: float) -> Any:
+    def counted(self: Descent, tau: float, rows: Any = None) -> Any:
         nonlocal steps
         steps += len(self._theta)
-        return original(self, tau)
+        return original(self, tau, rows)
 
     warm_up(scheduler, problem)
     budget = Budget(problem, seconds=seconds, clock=time.perf_counter)

@@ -10,7 +10,7 @@ from schedulers.admissible import rules_of
 from schedulers.gradient.kernel import Soft
 from schedulers.gradient.penalties import Penalties
 from schedulers.gradient.relaxed import Levels, Sequential
-from simulator.arrays import FloatArray
+from simulator.arrays import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,7 +53,7 @@ class Descent:
 
         dtype = torch.float64 if device == "cpu" else torch.float32
         self._moving = learning_rate > 0.0
-        self._theta = torch.as_tensor(theta, dtype=dtype, device=device)
+        self._theta = torch.tensor(theta, dtype=dtype, device=device)
         self._theta.requires_grad_(self._moving)
         self._closed = torch.as_tensor(soft.mask == 0.0, device=device)
         self._ranks = Sequential(soft, len(theta))
@@ -101,22 +101,37 @@ class Descent:
         chances: Tensor = torch.softmax(flat, dim=2).reshape(r, t, v, n)
         return chances
 
-    def step(self, tau: float) -> tuple[FloatArray, FloatArray]:
-        """Probabilities (R, T, V, N) and upward ranks (R, T) at `tau`, then one step of Adam."""
+    def step(self, tau: float, rows: IntArray | None = None) -> tuple[FloatArray, FloatArray]:
+        """Probabilities and upward ranks at `tau`, then one step of Adam for all restarts.
+
+        Parameters
+        ----------
+        rows : (B,) int array, or None
+            Restarts whose values are wanted; None: of all.
+
+        Returns
+        -------
+        (B, T, V, N) and (B, T) float arrays.
+        """
         import torch
 
         with torch.set_grad_enabled(self._moving):
             chance = self.chance(tau)
-            plain = np.asarray(chance.detach().to("cpu", torch.float64).numpy())
+            wanted = chance.detach()
+            if rows is not None:
+                wanted = wanted[torch.as_tensor(rows, device=wanted.device)]
+            plain = np.asarray(wanted.to("cpu", torch.float64).numpy())
             if not self._moving:
                 return plain, self._ranks.ranks(plain)
             loss = self._loss(chance, tau)
-        if not self._sequential:
-            self._ranks.ranks(plain)
+        if self._sequential:
+            rank = self._ranks.rank if rows is None else self._ranks.rank[rows]
+        else:
+            rank = self._ranks.ranks(plain)
         self._adam.zero_grad()
         loss.sum().backward()  # type: ignore[no-untyped-call]
         self._adam.step()
-        return plain, self._ranks.rank
+        return plain, rank
 
     def _loss(self, chance: Tensor, tau: float) -> Tensor:
         if self._levels is None:

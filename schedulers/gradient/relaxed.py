@@ -84,8 +84,9 @@ class Sequential:
 
     def ranks(self, chance: FloatArray) -> FloatArray:
         """Upward ranks alone (R, T), scaled."""
-        soft_ranks(self.soft, self._tape, np.ascontiguousarray(chance), self.rank)
-        return self.rank
+        rank = self.rank[: len(chance)]
+        soft_ranks(self.soft, self._tape, np.ascontiguousarray(chance), rank)
+        return rank
 
 
 class Levels:

@@ -43,7 +43,9 @@ if TYPE_CHECKING:
     from simulator.problem import Problem
 
 RESTARTS = 12
-"""Restarts of a batch at most."""
+"""Restarts of a batch on a CPU at most, and restarts sampled at each step."""
+MOST_RESTARTS, MOST_LOGITS = 256, 25_000_000
+"""Restarts and logits of a batch on an accelerator at most."""
 BATCH_SECONDS = 0.2
 """What a batch should take: from it follow the restarts of a batch on large problems."""
 LEAST_LAMBDA, MOST_LAMBDA = 1e-4, 0.15
@@ -147,8 +149,9 @@ class _Run:
         work = t * v * n * (2 * n + 40) + 20 * len(self.soft.in_src) * n * (v + 1)
         restarts = BATCH_SECONDS / (how.iterations * work * 1e-9)
         if self.device != "cpu":
-            restarts = 2e8 / (t * v * n * 8)
-        self.restarts = int(np.clip(restarts, 3, RESTARTS if self.device == "cpu" else 256))
+            restarts = MOST_LOGITS / (t * v * n)
+        most = RESTARTS if self.device == "cpu" else MOST_RESTARTS
+        self.restarts = int(np.clip(restarts, 3, most))
 
     def batch(self, plans: list[Plan]) -> None:
         """Restarts from logits to near certainty, or until the budget is spent."""
@@ -168,7 +171,10 @@ class _Run:
                 return
             # Where the rest of the budget holds no whole batch, cool down faster.
             gone = max(i / max(how.iterations - 1, 1), 1.0 - left / whole if budget.limited else 0)
-            chance, rank = descent.step(COLDEST**gone)
+            rows = None
+            if restarts > RESTARTS:  # more than the decoder could keep up with
+                rows = np.sort(rng.choice(restarts, RESTARTS, replace=False))
+            chance, rank = descent.step(COLDEST**gone, rows)
             self._sample(chance, rank)
 
     def _sample(self, chance: FloatArray, rank: FloatArray) -> None:

@@ -312,6 +312,21 @@ def test_tasks_of_a_bundle_share_their_logits() -> None:
     assert not np.allclose(p[:, u], p[:, v])
 
 
+@pytest.mark.parametrize("sequential", [True, False])
+def test_values_of_some_restarts_are_those_of_all(sequential: bool) -> None:
+    """Chances and ranks of chosen rows, while all restarts take the step."""
+    problem = diamond()
+    soft = soft_of(problem, 5.0)
+    theta = np.random.default_rng(8).normal(size=(5, *soft.hold.shape))
+    rows = np.array([1, 4])
+    runs = [descent.Descent(problem, soft, theta, 0.2, "cpu", sequential, np.ones(5)) for _ in "ab"]
+    for tau in (1.0, 0.5):
+        chance, rank = runs[0].step(tau)
+        some, its_rank = runs[1].step(tau, rows)
+        assert np.array_equal(some, chance[rows])
+        assert np.array_equal(its_rank, rank[rows])
+
+
 def test_the_number_of_torch_threads_is_left_as_it_was() -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
