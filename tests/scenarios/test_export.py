@@ -400,7 +400,7 @@ def changed(what: str) -> Scenario:
         "dynamics": lambda: replace(base, dynamics=Dynamics((Outage("n0", 0.0, 1.0),))),
         "network": lambda: replace(base, network="fair"),
         "dispatch": lambda: replace(base, dispatch="greedy"),
-        "objective": lambda: replace(base, objective=Objective.parse("cost_busy")),
+        "objective": lambda: replace(base, objective=Objective.parse("balance")),
         "memory": lambda: replace(
             with_node(memory_bytes=10.0),
             streams=(
@@ -427,7 +427,7 @@ OBSTACLES = {
     "conditional": "a conditional edge", "slots": "several slots (node 'n0')",
     "overheads": "overheads (node 'n0')", "co-run": "a co-run table", "size table": "size table",
     "dynamics": "dynamics", "network": "network model 'fair'", "dispatch": "dispatch 'greedy'",
-    "objective": "objective 'cost_busy'", "memory": "memory that may run out",
+    "objective": "objective 'balance'", "memory": "memory that may run out",
 }  # fmt: skip
 
 
