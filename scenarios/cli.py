@@ -187,11 +187,10 @@ def generate(
     json: JsonFlag = False,
 ) -> None:
     """Generate a random instance of a graph family as a scenario file (or .json instance)."""
-    from scenarios import export
     from scenarios.generate import generate as build
 
     built = build(family, tasks=tasks, nodes=nodes, ccr=ccr, heterogeneity=heterogeneity, seed=seed)
-    _write_scenario(export.render(built, _suffix(out, json)), out)
+    _write_scenario(built, out, json)
 
 
 @app.command()
@@ -205,9 +204,7 @@ def convert(
     json: JsonFlag = False,
 ) -> None:
     """Convert an importable file to a scenario file, or a scenario to a JSON instance."""
-    from scenarios import export
-
-    _write_scenario(export.render(_load(file, cluster), _suffix(out, json)), out)
+    _write_scenario(_load(file, cluster), out, json)
 
 
 @app.command()
@@ -271,18 +268,20 @@ def _split_specs(text: str | None) -> list[str] | None:
     return [s.strip() for s in specs if s.strip()]
 
 
-def _suffix(out: Path | None, json: bool) -> str:
-    return ".json" if json or (out is not None and out.suffix == ".json") else ".yaml"
+def _write_scenario(scenario: Any, out: Path | None, json: bool) -> None:
+    """Print a scenario as YAML or, with `json`, as an instance; or write what `out` ends in.
 
+    Where a file is written, `json` is about what the command says, as everywhere.
+    """
+    from scenarios import export, results, tables
 
-def _write_scenario(text: str, out: Path | None) -> None:
     if out is None:
-        sys.stdout.write(text)
+        sys.stdout.write(export.render(scenario, ".json" if json else ".yaml"))
         return
-    from scenarios import results, tables
-
-    results.write_text(out, text)
-    tables.written([out], f"alloclab compare {out}")
+    results.write_text(out, export.render(scenario, out.suffix.lower() or ".yaml"))
+    tables.show(
+        {"file": str(out)}, json, lambda _: tables.written([out], f"alloclab compare {out}")
+    )
 
 
 def main() -> None:

@@ -16,9 +16,9 @@ from typing import Any, NoReturn
 from scenarios.reading import read_text
 from simulator.errors import InvalidScenario
 
-LARGEST = 4 * 2**20
+LARGEST = 16 * 2**20
 DEPTH = 40
-VALUES = 400_000
+VALUES = 2_000_000
 """Limits: characters of a file, nesting, and values after aliases are expanded."""
 
 _INT = re.compile(r"[-+]?[0-9]{1,18}")

@@ -10,6 +10,7 @@ import json
 
 from scenarios.export.instance import to_instance
 from scenarios.export.scenario_file import to_yaml
+from scenarios.reading import MAX_BYTES
 from scenarios.scenario import Scenario
 from simulator.errors import Unsupported, unknown
 
@@ -30,7 +31,8 @@ def render(scenario: Scenario, suffix: str = ".yaml") -> str:
     UnknownName
         Another suffix.
     Unsupported
-        The format cannot express something; says what.
+        The format cannot express something, or the text would be too long to be read back; says
+        what.
     """
     if suffix in (".yaml", ".yml"):
         return to_yaml(scenario)
@@ -39,5 +41,11 @@ def render(scenario: Scenario, suffix: str = ".yaml") -> str:
             data = to_instance(scenario)
         except Unsupported as error:
             raise Unsupported(f"{error}; a .yaml file can hold it") from None
-        return json.dumps(data, ensure_ascii=False, indent=1) + "\n"
+        text = json.dumps(data, ensure_ascii=False, indent=1) + "\n"
+        if len(text.encode()) > MAX_BYTES:
+            raise Unsupported(
+                f"{scenario.name} takes {len(text.encode()) / 2**20:.0f} MiB of JSON, but files of "
+                f"at most {MAX_BYTES // 2**20} MiB are read"
+            )
+        return text
     raise unknown("file type", suffix, (".yaml", ".json"))

@@ -7,6 +7,9 @@ from typing import Any
 
 import yaml
 
+from scenarios.yamlsafe import LARGEST, VALUES
+from simulator.errors import Unsupported
+
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./@+-]*( [A-Za-z0-9_./@+<>-]+)*")
 _WORDS = frozenset(
     ("null", "true", "false", "yes", "no", "on", "off", "y", "n", "none", "inf", "nan")
@@ -54,8 +57,14 @@ _Dumper.add_representer(Row, _row)
 
 
 def dump(sections: list[dict[str, Any]]) -> str:
-    """The sections of a file, an empty line between them; no value is ever an alias."""
-    return "\n".join(
+    """The sections of a file, an empty line between them; no value is ever an alias.
+
+    Raises
+    ------
+    Unsupported
+        The file would be larger than what `scenarios.yamlsafe` reads.
+    """
+    text = "\n".join(
         yaml.dump(
             section,
             Dumper=_Dumper,
@@ -67,3 +76,18 @@ def dump(sections: list[dict[str, Any]]) -> str:
         for section in sections
         if section
     )
+    values = 1 + sum(_values(section) - 1 for section in sections)
+    if len(text) > LARGEST or values > VALUES:
+        raise Unsupported(
+            f"this scenario takes {len(text) / 2**20:.1f} MiB of YAML with {values:,} values, but "
+            f"files of at most {LARGEST // 2**20} MiB and {VALUES:,} values are read; a .json file "
+            f"can be larger"
+        )
+    return text
+
+
+def _values(data: Any) -> int:
+    """Keys, values and collections, as the reader counts them."""
+    if isinstance(data, dict):
+        return 1 + sum(1 + _values(value) for value in data.values())
+    return 1 + sum(map(_values, data)) if isinstance(data, list) else 1

@@ -172,6 +172,19 @@ def test_generate_convert_init_lead_to_something_that_runs(run, tmp_path):
     assert (code, "exists already" in err) == (2, True)
 
 
+def test_the_suffix_says_the_format_and_json_what_is_printed(run, tmp_path):
+    made, twin = tmp_path / "a.yaml", tmp_path / "a.JSON"
+    for verb in (["generate", "chains", "--tasks", 5], ["convert", made]):
+        out = made if verb[0] == "generate" else twin
+        assert json.loads(run(*verb, "-o", out, "--json")[1]) == {"file": str(out)}
+    assert made.read_text().startswith("alloclab: 1")
+    assert json.loads(twin.read_text()) == json.loads(run("convert", made, "--json")[1])
+    code, _, err = run("convert", made, "-o", tmp_path / "a.jsn")
+    assert code == 2
+    assert "unknown file type '.jsn'; did you mean '.json'?" in err
+    assert not (tmp_path / "a.jsn").exists()
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [
