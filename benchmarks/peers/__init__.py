@@ -1,0 +1,1 @@
+"""The same instances through SAGA in the same run: quality and CPU time, scheduler by scheduler."""
