@@ -13,12 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from schedulers.compiled import helper, routine
-from schedulers.view import View
-from simulator import costs
+from schedulers.compiled import helper
+from schedulers.view import View, table_seconds
 from simulator.arrays import Arrays, FloatArray, IntArray
-
-service_seconds = routine(costs.service_seconds)
 
 COUNT = 0
 """Index into `Links.memo`: bookings made so far."""
@@ -75,7 +72,9 @@ def link_service(view: View, link: int, size: float) -> float:
     """Seconds that an idle link needs for a message."""
     tables = view.tables
     lo, hi = tables.table_ptr[link], tables.table_ptr[link + 1]
-    return service_seconds(tables.bandwidth[link], tables.table_bytes, tables.table_s, lo, hi, size)
+    if hi > lo:
+        return table_seconds(tables.table_bytes, tables.table_s, lo, hi, size)
+    return size / tables.bandwidth[link]
 
 
 @helper
