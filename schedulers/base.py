@@ -170,7 +170,10 @@ def _checked_spec(scheduler: object, spec_of: Callable[[Scheduler], str]) -> str
 def _judge(
     spec: str, problem: Problem, budget: Budget, answer: Allocation | None
 ) -> tuple[Allocation, float]:
-    """The answer, or the best that was offered if that is better; checked against the problem."""
+    """The answer, or the best that was offered if that is better; checked against the problem.
+
+    An answer that the scheduler wants kept (`Budget.keep_answer`) stays.
+    """
     from simulator.allocation import Allocation
     from simulator.rules import check_allocation
 
@@ -182,7 +185,8 @@ def _judge(
         if answer == budget.best:
             return answer, budget.best_objective
         objective = problem.objective_of(answer)
-        if budget.best is None or objective <= budget.best_objective:
+        kept = budget.keep_answer
+        if budget.best is None or kept or objective <= budget.best_objective:
             return answer, objective
         check_allocation(problem, budget.best)
     except AlloclabError as error:

@@ -54,6 +54,10 @@ class Budget:
         The best lower bound of the objective that the search itself has proved; -inf if none.
     front : tuple of FrontPoint
         What a search for several objectives found; empty for all others.
+    keep_answer : bool
+        Whether the scheduler's answer stands even if something of a better objective was offered:
+        set by searches for several objectives, which choose from their front by a rule of their
+        own.
 
     Examples
     --------
@@ -82,6 +86,7 @@ class Budget:
         self.interrupted = False
         self.bound = -math.inf
         self.front: tuple[FrontPoint, ...] = ()
+        self.keep_answer = False
         self._progress = progress
         self._shown = time.monotonic()
         self._clock = clock

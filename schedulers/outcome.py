@@ -58,7 +58,8 @@ class Outcome:
     status : {"optimal", "feasible", "interrupted"}
         Optimal: the objective is within 1e-9 (relative) of the bound.
     curve : tuple of Point
-        Best so far over seconds and evaluations, strictly improving; its last point is the answer.
+        Best so far over seconds and evaluations, strictly improving; its last point is the answer
+        (of a search for several objectives, the best of the problem's own that it has seen).
     cpu_seconds : float
         CPU time of the process, all threads, from after imports, compilation and the lowering of
         the problem to the scheduler's return; on another clock if `solve` was given one.

@@ -41,6 +41,7 @@ SCHEDULERS: Mapping[str, str] = {
     "gradient": "schedulers.gradient.search:Gradient",
     "exact": "schedulers.exact:Exact",
     "brute_force": "schedulers.exact.brute_force:BruteForce",
+    "nsga2": "schedulers.pareto.nsga2:Nsga2",
     "bil": "schedulers.lists.bil:Bil",
     "fcp": "schedulers.lists.fcp:Fcp",
     "flb": "schedulers.lists.flb:Flb",
