@@ -61,6 +61,11 @@ class Decoder:
     insertion : bool
         Whether a task may fill a gap between tasks placed before.
 
+    Attributes
+    ----------
+    seconds : float
+        Rough time of one candidate, estimated without a clock.
+
     Raises
     ------
     Infeasible
@@ -81,7 +86,7 @@ class Decoder:
             keeper, guarded = Keeper(problem, self._rules), Keeper(problem, self._rules, True)
             self._templates = (new_room(self._rules), keeper.fit, guarded._room, guarded.fit)
         places = self._view.n_tasks * (self._view.n_nodes + 2)
-        self._seconds = places * SECONDS_PER_PLACE * (10 if self._rules.constrained else 1)
+        self.seconds = places * SECONDS_PER_PLACE * (10 if self._rules.constrained else 1)
 
     def __call__(
         self,
@@ -101,7 +106,7 @@ class Decoder:
         bias : (B, T, N) float array, seconds added to the finish on a node when choosing, or None
         wish : (B, T) int array, or None
             Node that a task takes if it is open to it, with the variant that finishes first there;
-            -1: it is free to choose.
+            -1: it is free to choose. ``node + N * (1 + variant)`` wishes for a variant, too.
         threads : int, >= 1
         ranked : bool
             Without, the array `priority` of the result is empty, which saves sorting.
@@ -132,8 +137,8 @@ class Decoder:
                 )
             self._idle.append((desk, books))
 
-        chunk = max(int(CHUNK_SECONDS / self._seconds), 1)
-        run_chunks(work, size, chunk, threads, max(int(LEAST_SECONDS / self._seconds), 1))
+        chunk = max(int(CHUNK_SECONDS / self.seconds), 1)
+        run_chunks(work, size, chunk, threads, max(int(LEAST_SECONDS / self.seconds), 1))
         for b in np.flatnonzero(brimful & np.isfinite(makespan)) if len(brimful) else ():
             need = resident_bytes(self.problem, node[b], variant[b])
             if (need > self.problem.memory_bytes).any():
@@ -167,6 +172,7 @@ class Decoder:
         ):
             if x.shape != shape:
                 raise InvalidAllocation(f"{name} must have shape {shape}, got {x.shape}")
-        if wish.size and wish.max() >= n:
-            raise InvalidAllocation(f"a wish must be a node in 0..{n - 1} or -1, got {wish.max()}")
+        most = n * (1 + self._view.hold.shape[1])
+        if wish.size and wish.max() >= most:
+            raise InvalidAllocation(f"a wish must be below N * (1 + V) = {most}, got {wish.max()}")
         return priority, bias, wish

@@ -107,8 +107,8 @@ def decode_judged(
                 while True:
                     v, n = -1, -1
                     if wish.shape[0] > 0 and wish[b, t] >= 0:
-                        n = wish[b, t]
-                        v = wished_place(view, desk, insertion, True, fit, t, n)
+                        n = wish[b, t] % view.hold.shape[2]
+                        v = wished_place(view, desk, insertion, True, fit, t, wish[b, t])
                     if v < 0:
                         if not ready:
                             inputs_ready(

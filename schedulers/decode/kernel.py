@@ -87,12 +87,19 @@ def is_open(view: View, judged: bool, fit: BoolArray, t: int, v: int, n: int) ->
 
 @helper
 def wished_place(
-    view: View, desk: Desk, insertion: bool, judged: bool, fit: BoolArray, t: int, n: int
+    view: View, desk: Desk, insertion: bool, judged: bool, fit: BoolArray, t: int, wish: int
 ) -> int:
-    """Variant with which a task finishes first on the wished node, -1 if none is open there."""
+    """Variant with which a task finishes first on the wished node, -1 if none is open there.
+
+    A wished variant that is open there comes before all others.
+    """
+    n = wish % view.hold.shape[2]
+    only = wish // view.hold.shape[2] - 1
+    if only >= 0 and not is_open(view, judged, fit, t, only, n):
+        only = -1
     best_v, best, ready = -1, 0.0, 0.0
     for v in range(view.hold.shape[1]):
-        if is_open(view, judged, fit, t, v, n):
+        if is_open(view, judged, fit, t, v, n) and (only < 0 or v == only):
             if best_v < 0:
                 desk.node[t] = n
                 ready = inputs_there(view, t, desk.node, desk.variant, desk.finish)
@@ -200,8 +207,8 @@ def decode_free(
             size -= 1
             v, n = -1, -1
             if wish.shape[0] > 0 and wish[b, t] >= 0:
-                n = wish[b, t]
-                v = wished_place(view, desk, insertion, False, nothing, t, n)
+                n = wish[b, t] % view.hold.shape[2]
+                v = wished_place(view, desk, insertion, False, nothing, t, wish[b, t])
             if v < 0:
                 inputs_ready(view, t, desk.node, desk.variant, desk.finish, desk.ready)
                 v, n = soonest_place(view, desk, insertion, False, nothing, t, b, bias)

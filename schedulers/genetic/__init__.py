@@ -1,0 +1,1 @@
+"""Genetic searches: a plain one, a memetic one, and NSGA-II for several objectives."""
