@@ -85,7 +85,7 @@ class Portfolio:
         Infeasible
             No admissible allocation exists, or none was found.
         """
-        plans, _ = judged_starts(problem, budget, least_left=0.5)
+        plans, values = judged_starts(problem, budget, least_left=0.5)
         fallback = plans[0].allocation(problem)
         bound = lower_bound(problem)
         proved = bound is not None and budget.best_objective <= bound * (1.0 + MET)
@@ -93,7 +93,7 @@ class Portfolio:
             if any(stream.requests > 1 for stream in problem.streams):
                 from schedulers.streams import improve_stream
 
-                improve_stream(problem, budget, rng, plans)
+                improve_stream(problem, budget, rng, plans, values)
             else:
                 self._single(problem, budget, rng)
         return fallback if budget.best is None else budget.best
