@@ -11,6 +11,7 @@ import numpy as np
 
 from simulator.arrays import EDF, IDEAL, STRICT, Arrays, FloatArray, IntArray
 from simulator.errors import InvalidAllocation, InvalidScenario, Unsupported
+from simulator.magnitudes import check_magnitudes
 
 if TYPE_CHECKING:
     from simulator.allocation import Allocation
@@ -41,6 +42,7 @@ def check_problem(problem: Problem) -> None:
         raise InvalidScenario(
             "dispatch strict does not read a discipline, so it cannot be combined with edf"
         )
+    check_magnitudes(problem)
     _check_terms(problem)
     closed = int((arrays.clients > 0).sum())
     if closed and arrays.n_streams > 1:
