@@ -36,17 +36,18 @@ PAIRS: Mapping[str, str] = {
     "mst": "MSTScheduler",
     "msbc": "MsbcScheduler",
     "wba": "WBAScheduler",
-    "hybrid": "HybridScheduler",
+    "hybrid[of=heft+cpop+min_min]": "HybridScheduler",
     "single_node": "FastestNodeScheduler",
 }
-"""Registered name -> SAGA's class. `dls` is the algorithm that SAGA's GDL generalises."""
+"""Registered name -> SAGA's class. `dls` is the algorithm that SAGA's GDL generalises; both
+hybrids have the same three parts."""
 
 REPEAT, LONG_S = 5, 1.0
 
 
 def registered() -> dict[str, str]:
     """Pairs both sides of which exist."""
-    return {ours: theirs for ours, theirs in PAIRS.items() if ours in names()}
+    return {ours: theirs for ours, theirs in PAIRS.items() if ours.partition("[")[0] in names()}
 
 
 def order_of(outcome: Outcome) -> tuple[dict[str, str], dict[str, Any]]:
