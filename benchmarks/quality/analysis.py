@@ -214,7 +214,8 @@ class Analysis:
             if not lines:
                 continue
             first = max(max(line[0, axis] for line in lines), 1e-4 if axis == 0 else 1.0)
-            last = max(max(line[-1, axis] for line in lines), first * 1.01)
+            spent = "evaluations" if axis else "cpu_seconds"
+            last = max(*(line[-1, axis] for line in lines), *(r[spent] for r in rows), first * 1.01)
             grid = np.geomspace(first, last, 120)
             total = np.zeros(len(grid))
             for row, line in zip([r for r in rows if r["curve"]], lines, strict=True):

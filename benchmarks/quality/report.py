@@ -97,15 +97,22 @@ def _budget(
 
 
 def compared(analysis: Analysis, budget: str) -> list[str]:
-    """All searches, HEFT, and the best few list schedulers that solved every instance."""
+    """All searches, HEFT, and the best few list schedulers that solved every instance.
+
+    Of list schedulers that agree on every instance one is enough: the first by name, HEFT ahead.
+    """
     searches = [s for s in analysis.schedulers(budget) if s not in analysis.lists]
     table = analysis.summary(budget, "heft")
     full = [r["scheduler"] for r in table if r["scheduler"] in analysis.lists]
     most = max((r["instances"] for r in table), default=0)
     complete = {r["scheduler"] for r in table if r["instances"] == most}
-    lists = [s for s in full if s in complete][:BEST_LISTS]
+    distinct: dict[str, str] = {}
+    for name in sorted((s for s in full if s in complete), key=lambda s: (s != "heft", s)):
+        distinct.setdefault(str(sorted(analysis.of(name, budget).items())), name)
+    lists = [s for s in full if s in distinct.values()][:BEST_LISTS]
     heft = [s for s in full if s == "heft" and s not in lists]
-    return [*[s for s in searches if s in complete], *lists, *heft][:MOST_COMPARED]
+    kept = [s for s in searches if s in complete][: MOST_COMPARED - BEST_LISTS - 1]
+    return [*kept, *lists, *heft]
 
 
 def sentence_rows(found: Sequence[Sentence]) -> list[dict[str, Any]]:
