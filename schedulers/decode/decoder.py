@@ -122,19 +122,17 @@ class Decoder:
         variant = np.full((size, n_tasks), -1, dtype=np.int64)
         rank = np.zeros((size if ranked else 0, n_tasks), dtype=np.int64)
         makespan = np.full(size, np.inf)
-        inputs = (priority, bias, wish)
-        outputs = (node, variant, rank, makespan)
+        columns: tuple[Any, ...] = (priority, bias, wish, node, variant, rank, makespan)
         brimful = np.zeros(size if self._rules.constrained else 0, dtype=np.bool_)
+        judged: tuple[Any, ...] = (*columns, brimful)
 
         def work(low: int, high: int) -> None:
             desk, books = self._take()
             how = (self.insertion, ranked, low, high)
             if books is None:
-                decode_free(self._view, desk, *how, *inputs, *outputs)
+                decode_free(self._view, desk, *how, *columns)
             else:
-                decode_judged(
-                    self._view, self._rules, desk, books, *how, *inputs, *outputs, brimful
-                )
+                decode_judged(self._view, self._rules, desk, books, *how, *judged)
             self._idle.append((desk, books))
 
         chunk = max(int(CHUNK_SECONDS / self.seconds), 1)

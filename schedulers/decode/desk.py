@@ -117,4 +117,5 @@ def new_books(
 
 
 def _copy(room: Room) -> Room:
-    return Room(*(np.array(x) for x in room))
+    copies: list[Any] = [np.array(x) for x in room]
+    return Room(*copies)

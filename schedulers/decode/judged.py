@@ -111,9 +111,7 @@ def decode_judged(
                         v = wished_place(view, desk, insertion, True, fit, t, wish[b, t])
                     if v < 0:
                         if not ready:
-                            inputs_ready(
-                                view, t, desk.node, desk.variant, desk.finish, desk.ready
-                            )
+                            inputs_ready(view, t, desk.node, desk.variant, desk.finish, desk.ready)
                             ready = True
                         v, n = soonest_place(view, desk, insertion, True, fit, t, b, bias)
                     stuck = n < 0

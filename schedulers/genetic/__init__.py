@@ -1,1 +1,1 @@
-"""Genetic searches: a plain one, a memetic one, and NSGA-II for several objectives."""
+"""Genetic searches: `schedulers.genetic.genetic` and, with local search, `.memetic`."""

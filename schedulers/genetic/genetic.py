@@ -101,7 +101,7 @@ class Genetic:
         Infeasible
             No admissible allocation exists, or none was found.
         """
-        plans, values = judged_starts(problem, budget, least_left=0.5)
+        plans, _ = judged_starts(problem, budget, least_left=0.5)
         fallback = plans[0].allocation(problem)
         if not budget.limited:
             budget = budget.portion(1.0, self._effort(problem))
@@ -121,9 +121,7 @@ class Genetic:
         slow = PIN_WORK if self.genes == "pin" and plan_is_exact(problem) else 1
         return max(nominal_evaluations(problem, 0.5 / slow), self.population)
 
-    def _evolve(
-        self, species: Species, plans: list[Plan], budget: Budget, rng: Generator
-    ) -> None:
+    def _evolve(self, species: Species, plans: list[Plan], budget: Budget, rng: Generator) -> None:
         toolbox = toolbox_of(
             species, budget, rng,
             contest=self.tournament, crossover=self.crossover, most=self.mutations,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from schedulers.view import view_of
-from simulator.arrays import FloatArray, IntArray
+from simulator.arrays import BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
     from simulator.problem import Problem
@@ -59,7 +59,7 @@ class Moves(NamedTuple):
     variant: IntArray
     node: IntArray
     quickest: IntArray
-    allowed: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+    allowed: BoolArray
     in_ptr: IntArray
     in_src: IntArray
     out_ptr: IntArray
@@ -73,5 +73,14 @@ def moves_of(problem: Problem) -> Moves:
     task, node, variant = np.nonzero(allowed.transpose(0, 2, 1))
     ptr = np.searchsorted(task, np.arange(problem.n_tasks + 1))
     quickest = np.where(allowed.any(axis=1), view.hold.argmin(axis=1), -1)
-    integers = (np.ascontiguousarray(x, dtype=np.int64) for x in (ptr, variant, node, quickest))
-    return Moves(*integers, allowed, view.in_ptr, view.in_src, view.out_ptr, view.out_dst)
+    return Moves(
+        ptr=ptr.astype(np.int64),
+        variant=np.ascontiguousarray(variant, dtype=np.int64),
+        node=np.ascontiguousarray(node, dtype=np.int64),
+        quickest=np.ascontiguousarray(quickest, dtype=np.int64),
+        allowed=allowed,
+        in_ptr=view.in_ptr,
+        in_src=view.in_src,
+        out_ptr=view.out_ptr,
+        out_dst=view.out_dst,
+    )

@@ -91,9 +91,7 @@ def ranks(order: IntArray) -> IntArray:
     return out
 
 
-def judge_exact(
-    problem: Problem, budget: Budget, makespan: FloatArray, rows: Any
-) -> FloatArray:
+def judge_exact(problem: Problem, budget: Budget, makespan: FloatArray, rows: Any) -> FloatArray:
     """Charge individuals whose makespan is the objective, and offer the best of them.
 
     `rows` is called with the index of the best and returns its node, variant and priority.
@@ -220,7 +218,8 @@ class PinSpecies:
     def mate(self, parents: Pins, pick: IntArray, crossover: float, rng: Generator) -> Pins:
         """Children by uniform or prefix crossover."""
         size = len(pick)
-        child = Pins(*(np.empty((size, x.shape[1]), dtype=x.dtype) for x in parents))
+        shape = (size, parents.wish.shape[1])
+        child = Pins(np.empty(shape, dtype=np.int64), np.empty(shape))
         mate_pins(parents, pick, kinds(size, crossover, rng), seeds_of(size, rng), child)
         return child
 
@@ -234,7 +233,7 @@ class PinSpecies:
         count = int(min(size, budget.evaluations_left()))
         if count == 0:
             return np.full(size, np.inf)
-        part = Pins(*(x[:count] for x in genes))
+        part = Pins(genes.wish[:count], genes.priority[:count])
         found = self._decoder(
             part.priority, wish=part.wish, threads=self.threads, ranked=not self.exact
         )

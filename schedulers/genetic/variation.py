@@ -119,7 +119,9 @@ def shift(moves: Moves, genes: Orders, c: int, t: int, seed: SeedArray, place: I
 
 
 @entry
-def mutate_orders(moves: Moves, genes: Orders, most: int, seeds: SeedArray, place: IntArray) -> None:
+def mutate_orders(
+    moves: Moves, genes: Orders, most: int, seeds: SeedArray, place: IntArray
+) -> None:
     """Change one to `most` genes of every individual; `place` is (T,) scratch."""
     n_tasks = place.shape[0]
     for c in range(genes.node.shape[0]):
