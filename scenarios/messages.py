@@ -102,13 +102,19 @@ def within(name: str) -> Iterator[None]:
         raise in_file(error, name) from None
 
 
+def _without_echo(field: str, said: str) -> str:
+    """A message without the name that the field already says: ``streams.s: stream 's': ...``."""
+    key = re.escape(field.rsplit(".", 1)[-1])
+    return re.sub(rf"^({key}: |[a-z][a-z-]* '{key}': |{key} (?=\w+: ))", "", said)
+
+
 @contextmanager
 def at(field: str) -> Iterator[None]:
     """Put a field in front of every error from within; inner fields follow after a dot."""
     try:
         yield
     except AlloclabError as error:
-        inner, said = getattr(error, "_said_at", ("", str(error)))
+        inner, said = getattr(error, "_said_at", None) or ("", _without_echo(field, str(error)))
         dot = "." if inner and not inner.startswith("[") else ""
         path = f"{field}{dot}{inner}"
         outer = type(error)(f"{path}: {said}")

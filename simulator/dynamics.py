@@ -9,7 +9,8 @@ from simulator.cluster import positive, require
 
 
 def _interval(where: str, start: float, end: float) -> None:
-    require(0 <= start < math.inf, f"{where}: start must be >= 0, got {start!r}")
+    require(start >= 0, f"{where}: start must be >= 0, got {start!r}")
+    require(start < math.inf, f"{where}: start must be finite, got {start!r}")
     require(start < end, f"{where}: the interval [{start:g}, {end:g}) is empty")
 
 

@@ -11,7 +11,7 @@ from simulator.arrays import FloatArray
 from simulator.errors import InvalidScenario
 
 if TYPE_CHECKING:
-    from simulator.dynamics import Dynamics
+    from simulator.dynamics import Degradation, Dynamics, Outage, Slowdown
     from simulator.problem import Problem
     from simulator.workload import Stream
 
@@ -65,6 +65,7 @@ def check_magnitudes(problem: Problem) -> None:
 
 def _check_dynamics(dynamics: Dynamics) -> None:
     """Times and factors of planned misfortune; what never ends has an infinite end."""
+    planned: list[tuple[Outage | Slowdown | Degradation, str, float]]
     planned = [*((x, x.target, 1.0) for x in dynamics.outages),
                *((x, x.node, x.factor) for x in dynamics.slowdowns),
                *((x, x.link, x.factor) for x in dynamics.degradations)]  # fmt: skip

@@ -41,6 +41,9 @@ QUANTITIES: dict[str, tuple[dict[str, float], str]] = {
 """Quantity -> (units and their factors to the base unit, an example). Bases: s, B, B/s, FLOP,
 FLOP/s, 1/s, W, currency an hour."""
 
+_SPOKEN = {"bytes": "number of bytes", "flops": "number of FLOPs", "flop_rate": "FLOP rate"}
+"""Quantities that are not called by their name in a sentence."""
+
 _NUMBER = re.compile(
     r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?inf(?:inity)?)\s*(.*?)\s*"
 )
@@ -76,6 +79,7 @@ def parse(value: object, quantity: str, where: str = "value") -> float:
     0.04
     """
     units, example = QUANTITIES[quantity]
+    quantity = _SPOKEN.get(quantity, quantity)
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise InvalidScenario(
             f"{where}: expected a {quantity} like {example!r}, got {_show(value)}"
