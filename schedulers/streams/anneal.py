@@ -83,7 +83,7 @@ def units_of(rules: Rules, src: IntArray, dst: IntArray) -> Units:
         b = int(rules.bundle[t])
         of[t] = known.setdefault(b if b >= 0 else -1 - t, len(known))
     members = [np.flatnonzero(of == u) for u in range(len(known))]
-    nodes: BoolArray = np.asarray(rules.allowed.any(axis=1))
+    nodes: BoolArray = np.array(rules.allowed.any(axis=1), dtype=np.bool_)
     places = [np.flatnonzero(nodes[m].all(axis=0)) for m in members]
     talks: list[set[int]] = [set() for _ in members]
     for a, b in zip(of[src].tolist(), of[dst].tolist(), strict=True):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulator.arrays import FloatArray, IntArray
-from simulator.batch import evaluate_batch
+from simulator.batch import evaluate_batch, nanoseconds
 from simulator.evaluate import admissible
 from simulator.realisation import Realisation
 
@@ -20,6 +20,9 @@ Rows = tuple[IntArray, IntArray, IntArray]
 
 SHORTEST = 200
 """Requests of a shortened run, at least."""
+
+PORTION_NANOSECONDS = 2e7
+"""Estimated time of the simulations between two looks at the budget."""
 
 PER_REQUEST = ("stream", "task_factor", "edge_factor", "taken", "think")
 
@@ -65,6 +68,8 @@ class Judge:
         self.best: Rows | None = None
         self.best_value = np.inf
         self._known: dict[bytes, float] = {}
+        each = sum(nanoseconds(problem.arrays, luck) for luck in problem.plan)
+        self._portion = max(int(PORTION_NANOSECONDS / max(each, 1.0)), 1)
         whole = problem.plan[0]
         most = int(problem.arrays.clients.max(initial=0))
         requests = max(whole.n_requests // 8, SHORTEST, most)
@@ -95,8 +100,10 @@ class Judge:
         keys = keys_of(rows)
         fresh = [b for b, key in enumerate(keys) if key not in self._known and keys.index(key) == b]
         fresh = fresh[: int(min(len(fresh), self.budget.evaluations_left()))]
-        if fresh:
-            part = taken(rows, fresh)
+        for low in range(0, len(fresh), self._portion):
+            if low > 0 and self.budget.left() == 0:
+                break
+            part = taken(rows, fresh[low : low + self._portion])
             self.know(part, self.budget.evaluate(part))
         return np.array([self._known.get(key, np.inf) for key in keys])
 
@@ -107,9 +114,19 @@ class Judge:
         """
         assert self._short is not None
         values = np.full(len(rows[0]), np.inf)
-        count = int(min(len(values), self.budget.evaluations_left()))
-        usable = admissible(self.problem, rows[0][:count], rows[1][:count])
-        self.budget.charge(count)
+        step = 4 * self._portion
+        for low in range(0, len(values), step):
+            if low > 0 and self.budget.left() == 0:
+                break
+            high = low + int(min(step, len(values) - low, self.budget.evaluations_left()))
+            self.budget.charge(high - low)
+            values[low:high] = self._run_short(taken(rows, list(range(low, high))))
+        return values
+
+    def _run_short(self, rows: Rows) -> FloatArray:
+        assert self._short is not None
+        values = np.full(len(rows[0]), np.inf)
+        usable = admissible(self.problem, rows[0], rows[1])
         if len(usable):
             luck = self._short
             run = evaluate_batch(self.problem.arrays, *taken(rows, usable), luck)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,8 +15,10 @@ from simulator.arrays import IntArray
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-MOST = 4_000
-"""Neighbours looked at; where there are more, that many are drawn."""
+Places = Iterator[tuple[IntArray, IntArray]]
+
+MOST, MOST_NUMBERS = 4_000, 400_000
+"""Neighbours of one kind, and tasks in all of them, that are looked at; more are drawn by lot."""
 
 
 def neighbours(model: Surrogate, centre: Rows, rng: Generator) -> Rows:
@@ -31,9 +35,12 @@ def neighbours(model: Surrogate, centre: Rows, rng: Generator) -> Rows:
         ranks come first. Constraints are not looked at: whoever simulates refuses.
     """
     node, variant, rank = (x[0] for x in centre)
-    places = [*_single(model, node, variant), *_joint(model, node, variant, rng)]
-    if len(places) > MOST:
-        places = [places[i] for i in np.sort(rng.permutation(len(places))[:MOST])]
+    most = max(min(MOST, MOST_NUMBERS // len(node)), 1)
+    places = [
+        *islice(_single(model, node, variant, rng), most),
+        *islice(_together(model, node, variant, rng), most),
+        *islice(_swapped(model, node, variant, rng), most),
+    ]
     ranks = _reranked(model, node, variant, rank, rng)
     nodes = np.stack([node] * len(ranks) + [p[0] for p in places])
     variants = np.stack([variant] * len(ranks) + [p[1] for p in places])
@@ -45,21 +52,26 @@ def neighbours(model: Surrogate, centre: Rows, rng: Generator) -> Rows:
     return nodes[order], variants[order], priority[order]
 
 
-def _single(model: Surrogate, node: IntArray, variant: IntArray) -> list[tuple[IntArray, IntArray]]:
+def _single(model: Surrogate, node: IntArray, variant: IntArray, rng: Generator) -> Places:
     """Every other place of every unit; of a group, one variant changed or all moved."""
     allowed, units = model.rules.allowed, model.units
-    out = []
-    for u in range(len(units.ptr) - 1):
-        tasks = units.tasks[units.ptr[u] : units.ptr[u + 1]]
-        for n in units.open_node[units.open_ptr[u] : units.open_ptr[u + 1]]:
+    for u in rng.permutation(len(units.ptr) - 1):
+        tasks = _members(model, u)
+        for n in _open(model, u):
             for t in tasks:
                 for v in np.flatnonzero(allowed[t, :, n]):
-                    if n == node[t] and v == variant[t]:
-                        continue
-                    changed = _moved(model, node, variant, tasks, n)
-                    changed[1][t] = v
-                    out.append(changed)
-    return out
+                    if n != node[t] or v != variant[t]:
+                        changed = _moved(model, node, variant, tasks, n)
+                        changed[1][t] = v
+                        yield changed
+
+
+def _members(model: Surrogate, u: int) -> IntArray:
+    return model.units.tasks[model.units.ptr[u] : model.units.ptr[u + 1]]
+
+
+def _open(model: Surrogate, u: int) -> IntArray:
+    return model.units.open_node[model.units.open_ptr[u] : model.units.open_ptr[u + 1]]
 
 
 def _moved(
@@ -74,28 +86,25 @@ def _moved(
     return new_node, new_variant
 
 
-def _joint(
-    model: Surrogate, node: IntArray, variant: IntArray, rng: Generator
-) -> list[tuple[IntArray, IntArray]]:
-    """Two units that talk to each other go to one node, or any two swap theirs."""
-    units, out = model.units, []
-    count = len(units.ptr) - 1
-    members = [units.tasks[units.ptr[u] : units.ptr[u + 1]] for u in range(count)]
-    places = [units.open_node[units.open_ptr[u] : units.open_ptr[u + 1]] for u in range(count)]
-    for u in range(count):
+def _together(model: Surrogate, node: IntArray, variant: IntArray, rng: Generator) -> Places:
+    """Two units that talk to each other go to one node."""
+    units = model.units
+    for u in rng.permutation(len(units.ptr) - 1):
         for w in units.near[units.near_ptr[u] : units.near_ptr[u + 1]]:
-            for n in np.intersect1d(places[u], places[w]) if w > u else ():
-                changed = _moved(model, node, variant, members[u], n)
-                out.append(_moved(model, *changed, members[w], n))
-    pairs = [(u, w) for u in range(count) for w in range(u + 1, count)]
-    if len(pairs) > MOST:
-        pairs = [pairs[i] for i in np.sort(rng.permutation(len(pairs))[:MOST])]
-    for u, w in pairs:
-        a, b = node[members[u][0]], node[members[w][0]]
-        if a != b and a in places[w] and b in places[u]:
-            changed = _moved(model, node, variant, members[u], b)
-            out.append(_moved(model, *changed, members[w], a))
-    return out
+            for n in np.intersect1d(_open(model, u), _open(model, w)) if w > u else ():
+                changed = _moved(model, node, variant, _members(model, u), n)
+                yield _moved(model, *changed, _members(model, w), n)
+
+
+def _swapped(model: Surrogate, node: IntArray, variant: IntArray, rng: Generator) -> Places:
+    """Two units swap their nodes."""
+    order = rng.permutation(len(model.units.ptr) - 1)
+    for i, u in enumerate(order):
+        for w in order[:i]:
+            mine, other = _members(model, u), _members(model, w)
+            a, b = node[mine[0]], node[other[0]]
+            if a != b and a in _open(model, w) and b in _open(model, u):
+                yield _moved(model, *_moved(model, node, variant, mine, b), other, a)
 
 
 def _reranked(

@@ -1,11 +1,13 @@
 """Search for streams of requests: a queueing model proposes, races pick, simulation decides.
 
-The model (`schedulers.streams.model`) is Kingman's approximation at every node and link, as in the
-parametric decomposition of queueing networks: W. Whitt, "The queueing network analyzer", Bell
-System Technical Journal 62(9), 1983, doi:10.1002/j.1538-7305.1983.tb03204.x. The race is successive
-halving: K. Jamieson, A. Talwalkar, "Non-stochastic best arm identification and hyperparameter
-optimization", AISTATS 2016, proceedings.mlr.press/v51/jamieson16.html. Common random numbers: all
-candidates meet the same plan realisations.
+Papers: J. F. C. Kingman, "The single server queue in heavy traffic", Mathematical Proceedings of
+the Cambridge Philosophical Society 57(4), 1961. doi:10.1017/S0305004100036094. W. Whitt, "The
+queueing network analyzer", Bell System Technical Journal 62(9), 1983.
+doi:10.1002/j.1538-7305.1983.tb03204.x. K. Jamieson, A. Talwalkar, "Non-stochastic best arm
+identification and hyperparameter optimization", AISTATS 2016 (successive halving).
+
+The model (`schedulers.streams.model`) takes every node and link for a queue. Common random numbers:
+all candidates meet the same plan realisations.
 
 What we changed, and why: the model is only a filter, so it is annealed and its best distinct places
 are kept, not its best; a first rung runs only the first eighth of the requests (200 at least); what
