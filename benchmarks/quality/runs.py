@@ -112,7 +112,7 @@ def key_of(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def run(job: Job) -> dict[str, Any]:
-    """Solve and recheck; an error that the scheduler gives becomes part of the row."""
+    """Solve and recheck; an error becomes part of the row, one that is a bug is run again."""
     from schedulers import solve
     from simulator.errors import AlloclabError
 
@@ -127,6 +127,8 @@ def run(job: Job) -> dict[str, Any]:
         outcome = solve(job.spec, problem, job.seconds, job.evaluations, job.seed)
     except AlloclabError as error:
         return row | {"error": f"{type(error).__name__}: {error}"[:300]}
+    except Exception as error:  # a bug in one scheduler must not cost the rows of the others
+        return row | {"error": f"{type(error).__name__}: {error}"[:300], "crash": True}
     points = outcome.curve
     step = max(1, -(-len(points) // MOST_POINTS))
     kept = [*points[:-1:step], points[-1]]
@@ -210,7 +212,7 @@ def collect(todo: Sequence[Job], path: Path, processes: int) -> bool:
         TimeRemainingColumn,
     )
 
-    have = {key_of(row) for row in done(path)}
+    have = {key_of(row) for row in done(path) if not row.get("crash")}
     missing = [job for job in todo if job.key not in have]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
                TimeRemainingColumn())  # fmt: skip
