@@ -164,7 +164,7 @@ def _plain(value: Any) -> Any:
 
 
 def write_comparison(comparison: Any, target: Path, **facts: Any) -> list[Path]:
-    """Rows, charts, allocations, the best run's trace and the manifest of a comparison.
+    """Rows, charts, fronts, allocations, the best run's trace, the manifest of a comparison.
 
     Returns
     -------
@@ -173,6 +173,7 @@ def write_comparison(comparison: Any, target: Path, **facts: Any) -> list[Path]:
     import pandas as pd
 
     from scenarios.curves import curves_chart
+    from scenarios.pareto import write_front
     from scenarios.plots import compare_chart
 
     best = comparison.best
@@ -188,6 +189,11 @@ def write_comparison(comparison: Any, target: Path, **facts: Any) -> list[Path]:
                 title=f"{comparison.scenario.name} on {comparison.scenario.cluster.name}",
                 objective=str(comparison.scenario.objective),
             )
+        fronts = [spec for spec, outcome in comparison.outcomes.items() if outcome.front]
+        for spec in fronts:
+            suffix = "" if len(fronts) == 1 else f"-{file_stem(spec)}"
+            where = f"{comparison.scenario.name} on {comparison.scenario.cluster.name}"
+            write_front(work, comparison.outcomes[spec], f"{where}, {spec}", suffix)
         trace = comparison.traces[best]
         stem = file_stem(best)
         trace.gantt(work / f"gantt-{stem}.png", title=f"{comparison.scenario.name}, {best}")

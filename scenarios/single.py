@@ -122,8 +122,14 @@ def write(run: SingleRun, target: Path) -> list[Path]:
 
 
 def write_search(work: Path, run: SingleRun) -> None:
-    """Best-so-far curve of a search, as a table and a chart."""
-    if run.outcome is None or len(run.outcome.curve) < 2:
+    """Best-so-far curve and Pareto front of a search, as tables and charts."""
+    if run.outcome is None:
+        return
+    from scenarios.pareto import write_front
+
+    where = f"{run.scenario.name} on {run.scenario.cluster.name}"
+    write_front(work, run.outcome, f"{where}, {run.label}")
+    if len(run.outcome.curve) < 2:
         return
     import pandas as pd
 
@@ -135,6 +141,6 @@ def write_search(work: Path, run: SingleRun) -> None:
     curves_chart(
         {run.label: run.outcome},
         work / "curve.png",
-        title=f"{run.scenario.name} on {run.scenario.cluster.name}",
+        title=where,
         objective=str(run.scenario.objective),
     )
