@@ -181,7 +181,7 @@ class _Run:
         for low in range(0, len(genes.node), self.how.batch):
             if self.budget.left() <= 0:
                 break
-            fits = int(min(self.budget.evaluations_left() // each, self.how.batch))
+            fits = int(min(self.budget.evaluations_left() / each, self.how.batch))
             if fits < 1:
                 self._spend_rest(genes, low)
                 break
