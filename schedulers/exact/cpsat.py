@@ -249,10 +249,10 @@ class Search:
         parameters.num_workers = workers
         parameters.random_seed = seed
         parameters.catch_sigint_signal = False
-        if workers == 1:
-            parameters.linearization_level = (
-                0  # four times faster here than with linear relaxations
-            )
+        # Linear relaxations are weak here, and without them proofs are several times faster.
+        parameters.linearization_level = 0
+        if workers > 1:
+            parameters.subsolvers.extend(["no_lp", "quick_restart_no_lp"])
         if np.isfinite(effort):
             parameters.max_deterministic_time = effort
         self._program = program
