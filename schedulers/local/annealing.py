@@ -34,7 +34,7 @@ from schedulers.effort import nominal_evaluations
 from schedulers.exactness import plan_is_exact
 from schedulers.local.search import LocalSearch, timed
 from schedulers.local.starts import starts
-from schedulers.local.state import CURRENT
+from schedulers.local.state import BEST, CURRENT
 from schedulers.local.truth import anneal_truth
 from schedulers.timeline import Plan
 from simulator.arrays import IntArray
@@ -48,6 +48,12 @@ if TYPE_CHECKING:
 
 COOLED = 0.1
 """Temperature at the end of a stage over that at its beginning."""
+
+CLOSING, CLOSING_HOT, CLOSING_COOLED = 0.15, 0.003, 0.01
+"""Time of the last stage over that of the others, and its temperatures: it ends as a descent."""
+
+OFFERED_EVERY = 0.03
+"""Share of a stage between two offers of its best."""
 
 WORK = 400_000
 """Tasks times proposals between two looks at the budget: some milliseconds."""
@@ -125,11 +131,14 @@ class Annealing:
         search = LocalSearch(problem)
         stages = self._stages(problem.n_tasks)
         found, best = [first], first
-        for k, hot in enumerate(stages):
+        shares = [1.0] * len(stages) + [CLOSING * len(stages)]
+        for k, hot in enumerate([*stages, CLOSING_HOT]):
             if portion.left() <= 0:
                 break
-            part = portion.portion(1.0 / (len(stages) - k))
-            plan = _stage(search, best, part, int(rng.integers(2**63)), hot)
+            part = portion.portion(shares[k] / sum(shares[k:]))
+            seed = int(rng.integers(2**63))
+            cooled = COOLED if k < len(stages) else CLOSING_COOLED
+            plan = _stage(search, best, part, seed, (hot, cooled), budget if exact else None)
             if not search.keeps_memory(plan):
                 continue
             found.append(plan)
@@ -151,19 +160,38 @@ class Annealing:
         return [h * self.hot / top if self.hot else h for h in hots]
 
 
-def _stage(search: LocalSearch, start: Plan, budget: Budget, seed: int, hot: float) -> Plan:
-    """Cool down from a plan as the budget is spent; the best plan visited."""
+def _stage(
+    search: LocalSearch,
+    start: Plan,
+    budget: Budget,
+    seed: int,
+    heat: tuple[float, float],
+    whole: Budget | None,
+) -> Plan:
+    """Cool down from a plan as the budget is spent; the best plan visited.
+
+    `heat` is the first temperature as a share of the makespan, and the last over the first. What
+    is better than the best of the `whole` budget is offered to it now and then, so that an
+    interrupt finds it there.
+    """
     state = search.begin(start.node, start.variant, start.priority, seed)
+    hot, cooled = heat
     scale = float(state.value[CURRENT]) * hot
     chunk = max(WORK // len(state.order), 256)
-    done, pace = 0.0, 0.0
+    done, pace, offered = 0.0, 0.0, 0.0
     while (left := budget.left()) > 0:
         moves = int(min(chunk, budget.evaluations_left()))
         pace = max(1.0 - left - done, 0.0)
         done = 1.0 - left
         ahead = min(done + pace, 1.0)
-        search.go(state, moves, scale * COOLED**done, scale * COOLED**ahead)
+        search.go(state, moves, scale * cooled**done, scale * cooled**ahead)
         budget.charge(moves)
+        if whole is not None and done > offered + OFFERED_EVERY:
+            offered = done
+            if state.value[BEST] < whole.best_objective:
+                plan = search.plan(state)
+                if search.keeps_memory(plan):
+                    whole.offer(plan.allocation(search.problem), plan.makespan)
     return search.plan(state)
 
 

@@ -29,6 +29,15 @@ def test_it_is_never_worse_than_what_it_starts_from(ccr: float) -> None:
     assert outcome.evaluations <= 20_000
 
 
+def test_what_annealing_finds_is_offered_on_the_way() -> None:
+    """An interrupt in the middle of a stage must not lose it."""
+    problem = generate("layered", tasks=80, nodes=6, ccr=2.0, seed=7002).problem()
+    outcome = solve("annealing", problem, evaluations=300_000)
+    inside = [p for p in outcome.curve if 1_000 < p.evaluations < 120_000]
+    assert len(inside) >= 3
+    assert outcome.curve[-1].objective == problem.objective_of(outcome.allocation)
+
+
 def test_it_finds_the_published_optimum() -> None:
     assert solve("portfolio", TOPCUOGLU, evaluations=100_000).objective == 73.0
 
