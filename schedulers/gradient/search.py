@@ -2,13 +2,17 @@
 
 Every task has a distribution over its options (variant, node), a softmax of logits whose
 temperature falls from 1 to 0.1. A soft list simulation (`schedulers.gradient.kernel`) turns the
-distributions into an expected makespan, Adam (D. P. Kingma, J. Ba, "Adam: a method for stochastic
-optimization", ICLR 2015, doi:10.48550/arXiv.1412.6980) follows its gradient. At each step a few
-samples are decoded from each restart: in the order of the upward ranks under the present
-distributions, every task goes where its finish minus lambda log P is least, so that a small lambda
-is HEFT (Topcuoglu et al. 2002, doi:10.1109/71.993206) and a large one takes the likeliest node.
+distributions into an expected makespan, and Adam follows its gradient. At each step a few samples
+are decoded from each restart: in the order of the upward ranks under the present distributions,
+every task goes where its finish minus lambda log P is least, so that a small lambda is HEFT and a
+large one takes the likeliest node.
 
-What is ours: simulation and rounding together. Distributions alone, rounded to their likeliest
+Papers: D. P. Kingma, J. Ba, "Adam: a method for stochastic optimization", ICLR 2015,
+doi:10.48550/arXiv.1412.6980; H. Topcuoglu, S. Hariri, M.-Y. Wu, "Performance-effective and
+low-complexity task scheduling for heterogeneous computing", IEEE TPDS 13(3), 2002,
+doi:10.1109/71.993206 (HEFT).
+
+What we changed, and why: simulation and rounding together are ours. Distributions alone, rounded to their likeliest
 options, are worse than HEFT; the decoder repairs what the soft model gets wrong, and the gradient
 moves many tasks together, which single moves cannot.
 
