@@ -20,7 +20,8 @@ def _look(i: int) -> dict[str, Any]:
     """Colour and dashes of the i-th line: both change, so it reads in print too."""
     palette = style.PALETTE
     colour = style.blend(palette[i % len(palette)], style.INK, 0.3)
-    return {"color": colour, "linestyle": DASHES[i // 2 % len(DASHES)], "linewidth": 1.6}
+    dashes = DASHES[(i // 2 + i // len(palette)) % len(DASHES)]
+    return {"color": colour, "linestyle": dashes, "linewidth": 1.6}
 
 
 def _figure(width: float, height: float) -> tuple[Any, Any]:
