@@ -9,8 +9,8 @@ and *any* such weights give a valid bound. So nothing depends on a solver's tole
 
 The weights are found by multiplicative updates: nodes with more than their share of the work become
 dearer (N. Young, "Randomized rounding without solving the linear program", SODA 1995). After
-`ROUNDS` rounds the bound came within 1 % of the linear program's optimum on the cases tried, O(T N) each:
-about a millisecond at 100 tasks and 8 nodes, where HiGHS takes 5 to 10.
+`ROUNDS` rounds, O(T N) each, the bound came within 1 % of the linear program's optimum on the
+cases tried: about a millisecond at 100 tasks and 8 nodes, where HiGHS takes 5 to 10.
 
 For a stream the same number over its requests bounds the seconds per request: the throughput that
 no allocation exceeds.

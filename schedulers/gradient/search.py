@@ -12,9 +12,9 @@ doi:10.48550/arXiv.1412.6980; H. Topcuoglu, S. Hariri, M.-Y. Wu, "Performance-ef
 low-complexity task scheduling for heterogeneous computing", IEEE TPDS 13(3), 2002,
 doi:10.1109/71.993206 (HEFT).
 
-What we changed, and why: simulation and rounding together are ours. Distributions alone, rounded to their likeliest
-options, are worse than HEFT; the decoder repairs what the soft model gets wrong, and the gradient
-moves many tasks together, which single moves cannot.
+What we changed, and why: simulation and rounding together are ours. Distributions alone, rounded to
+their likeliest options, are worse than HEFT; the decoder repairs what the soft model gets wrong,
+and the gradient moves many tasks together, which single moves cannot.
 
 Cost: O(T V N^2 + E V N) for a step of one restart, and a decoding for each sample.
 
