@@ -41,7 +41,7 @@ PORTION = 0.02
 MEMORY = 500_000
 """Candidates remembered as seen."""
 
-SLOWEST = 4000
+SLOWEST = 8000
 """Candidates bred within a second, about, whatever their simulation costs."""
 
 
