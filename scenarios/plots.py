@@ -97,6 +97,8 @@ def _paint(comparison: Comparison, width: float) -> Any:
     shown = [v for line in lines for v in line.values if math.isfinite(v)]
     words = objective.replace("_", " ")
     _frame(axes, lines, shown, bound, f"{words} ({unit})" if unit else words)
+    if axes.get_xscale() == "log":
+        _name_ticks(axes, words, unit, scale if objective in SECONDS else None)
     best = min((line.mean for line in lines), default=math.inf)
     for row, line in enumerate(lines):
         _draw_line(axes, row, line, best, scale, UNITS.get(objective, ""))
@@ -160,6 +162,21 @@ def _frame(
         axes.tick_params(axis="x", which="minor", bottom=False)
     else:
         axes.set_xlim(0, (high or 1.0) * 1.02)
+
+
+def _name_ticks(axes: Axes, words: str, unit: str, scale: float | None) -> None:
+    """Plain numbers on a logarithmic axis; seconds (`scale` each) with the prefix that fits."""
+    from matplotlib.ticker import FuncFormatter, LogLocator
+
+    low, high = axes.get_xlim()
+    steps = (1.0, 2.0, 5.0) if high / low < 300 else (1.0,)
+    axes.xaxis.set_major_locator(LogLocator(subs=steps, numticks=12))
+
+    def name(value: float, _: int | None = None) -> str:
+        return f"{value:,.6g}" if scale is None else format_si(value * scale, "s", digits=1)
+
+    axes.xaxis.set_major_formatter(FuncFormatter(name))
+    axes.set_xlabel(f"{words} ({unit})" if unit and scale is None else words, labelpad=2)
 
 
 def _draw_line(axes: Axes, row: int, line: Line, best: float, scale: float, unit: str) -> None:

@@ -17,7 +17,7 @@ MOST_NODES, MOST_LINKS = 24, 8
 """Nodes beyond this are shown only if they ran something; of links the busiest are shown."""
 
 FEW = 24
-"""Executions that a window shows at least."""
+"""Executions that a window shows at least, unless it grew beyond three times the latency."""
 
 GAP, LINK_GAP, SECTION_GAP = 0.22, 0.12, 0.75
 """Space between nodes, between links, and between the two sections, in rows."""
@@ -164,7 +164,8 @@ def telling_window(trace: Trace, bars: Bars, most: int) -> tuple[float, float] |
         every = np.sort(bars.start)
         middle = int(np.searchsorted(every, (begin + end) / 2))
         low, high = max(middle - FEW // 2, 0), min(middle + FEW // 2, len(every) - 1)
-        begin, end = min(begin, float(every[low])), max(end, float(every[high]))
+        begin = max(min(begin, float(every[low])), begin - 0.5 * span)
+        end = min(max(end, float(every[high])), end + 0.5 * span)
     return begin, end
 
 

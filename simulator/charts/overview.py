@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BINS = 160
-HEIGHT = 2.0
-"""Inches that the two panels take."""
+HEIGHT, STRIP = 2.0, 0.46
+"""Inches that the two panels take, and the lower one of them."""
+
+LEAST_SIZE = 4.5
+"""Points; the rows of the lower panel are named where they leave room for letters of this size."""
 
 
 def paint_overview(figure: Figure, view: View, left: float, width: float, foot: float) -> None:
@@ -34,7 +37,7 @@ def paint_overview(figure: Figure, view: View, left: float, width: float, foot: 
     first = float(np.nanmin(log.arrival))
     unit, scale = style.time_unit(log.idle_at - first)
     upper = figure.add_axes((left, (foot + 1.12) / height, width, 0.72 / height))
-    lower = figure.add_axes((left, (foot + 0.52) / height, width, 0.46 / height))
+    lower = figure.add_axes((left, (foot + 0.52) / height, width, STRIP / height))
     _latencies(upper, view, scale)
     _utilisation(lower, view, scale, first)
     for axes in (upper, lower):
@@ -91,8 +94,17 @@ def _utilisation(axes: Axes, view: View, scale: float, first: float) -> None:
         cmap="Blues", vmin=0, vmax=1, rasterized=True,
     )  # fmt: skip
     axes.set_ylim(len(share), 0)
-    axes.set_yticks([])
-    axes.set_ylabel("busy\nnodes", fontsize=7, rotation=0, ha="right", va="center")
+    size = min(6.0, 72 * STRIP / len(share))
+    if size >= LEAST_SIZE:
+        names = [style.arrows(band.name) for band in view.nodes]
+        axes.set_yticks(np.arange(len(names)) + 0.5, names, fontsize=size)
+        axes.tick_params(axis="y", length=0, pad=3)
+    else:
+        axes.set_yticks([])
+        axes.set_ylabel("nodes,\nas below", fontsize=7, rotation=0, ha="right", va="center")
+    axes.annotate("busy\n0 - 100 %", (1, 0.5), xycoords="axes fraction", xytext=(4, 0),
+                  textcoords="offset points", va="center", fontsize=6.0,
+                  color=style.MUTED)  # fmt: skip
     axes.tick_params(axis="x", labelsize=6.5, pad=1)
 
 

@@ -117,6 +117,23 @@ def test_bars_start_at_zero_and_far_values_are_dots_on_a_logarithmic_scale() -> 
     assert far.get_xscale() == "log" and len(far.patches) == 0
 
 
+@pytest.mark.parametrize(
+    ("objective", "label", "ticks"),
+    [
+        ("makespan", "makespan", {"10 ms", "100 ms", "1 s", "10 s", "100 s"}),
+        ("energy", "energy (J)", {"0.01", "0.1", "1", "10", "100"}),
+    ],
+)
+def test_ticks_of_a_logarithmic_scale_are_plain(
+    objective: str, label: str, ticks: set[str]
+) -> None:
+    axes = _paint(comparison(WIDE, objective, bound=0.005), 7.2).axes[0]
+    low, high = axes.get_xlim()
+    names = axes.xaxis.get_major_formatter().format_ticks(axes.get_xticks())
+    assert axes.get_xlabel() == label
+    assert {n for n, at in zip(names, axes.get_xticks(), strict=True) if low < at < high} == ticks
+
+
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
 def test_it_draws_files_of_each_kind(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / "new" / f"chart.{suffix}"

@@ -175,6 +175,13 @@ def test_a_long_stream_is_shown_around_its_p99_request() -> None:
     assert len(given.tasks) == len(inside)
 
 
+def test_a_quiet_stream_is_not_shown_far_beyond_its_request() -> None:
+    """A request of 1 s every 1000 s: its neighbours are too far away to be shown with it."""
+    view = View(pipeline(400, rate=0.001), None, True, True)
+    longest = float(np.nanmax(view.trace.log.completed - view.trace.log.arrival))
+    assert 0 < view.window[1] - view.window[0] <= 3.0 * longest * (1 + 1e-9)
+
+
 def test_outages_and_interruptions_are_marked() -> None:
     _, figure = painted(run())
     hatches = {p.get_hatch() for p in figure.axes[0].patches}
