@@ -32,6 +32,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
+from schedulers.effort import nominal_evaluations
+from schedulers.exactness import plan_is_exact
 from schedulers.gradient.descent import Descent
 from schedulers.gradient.model import soft_of
 from schedulers.gradient.rounding import Rounding, biases
@@ -73,7 +75,8 @@ class Gradient:
     certainty : float
         Logit that a heuristic's placement, or the incumbent's, begins with.
     batches : int
-        Batches of restarts, where the budget has no limit.
+        Batches of restarts, where the budget has no limit; fewer where samples are simulated and
+        runs are long.
     forward : {"auto", "sequential", "levels"}
         Soft simulation: compiled and exact at one-hot probabilities, or level-batched in torch.
         auto: the first on a CPU, the second on an accelerator.
@@ -109,6 +112,8 @@ class Gradient:
         Infeasible
             No admissible allocation exists, or none was found.
         """
+        if not budget.limited and not plan_is_exact(problem):
+            budget = budget.portion(evaluations=nominal_evaluations(problem))
         plans = heuristic_plans(problem)
         rounding = Rounding(problem, budget)
         stacked = tuple(
