@@ -131,13 +131,10 @@ def _dynamics(dynamics: Dynamics) -> list[dict[str, Any]]:
         {"what": "outage", "where": x.target, "from_s": x.start, "to_s": x.end}
         for x in dynamics.outages
     ]
-    rows += [
-        {"what": what, "where": where, "from_s": x.start, "to_s": x.end, "factor": x.factor}
-        for what, where, x in (
-            *(("slow-down", x.node, x) for x in dynamics.slowdowns),
-            *(("degradation", x.link, x) for x in dynamics.degradations),
-        )
-    ]
+    changes = [("slow-down", x.node, x.start, x.end, x.factor) for x in dynamics.slowdowns]
+    changes += [("degradation", x.link, x.start, x.end, x.factor) for x in dynamics.degradations]
+    columns = ("what", "where", "from_s", "to_s", "factor")
+    rows += [dict(zip(columns, change, strict=True)) for change in changes]
     for row in rows:
         if not math.isfinite(row["to_s"]):
             del row["to_s"]

@@ -35,7 +35,7 @@ def refusal(error: Any) -> AlloclabError:
     command = getattr(error, "cmd", None)
     name = getattr(command, "name", None) or ""
     where = "" if getattr(command, "commands", None) else name
-    option = getattr(error, "option_name", None)
+    option = str(getattr(error, "option_name", None))
     if type(error).__name__ == "NoSuchOption" and command is not None:
         options = [o for p in command.params for o in p.opts if o.startswith("--")]
         return unknown("option", option, [*options, "--help"], where)

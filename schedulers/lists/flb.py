@@ -13,9 +13,9 @@ What we changed, and why: the ready tasks are looked through in each step instea
 heaps by node, because constraints may close any node to any task; those that cannot win are passed
 over without a look at nodes. On unequal nodes, places with equal start are told apart by their
 finish; ``compare=finish`` compares finishes in the first place (which of several rules the paper of
-2000 settles for could not be checked). On unequal links the node of the last message is the one on which
-all inputs are there first. c slots are c processors; variants, memory limits and groups as in the
-other list schedulers.
+2000 settles for could not be checked). On unequal links the node of the last message is the one on
+which all inputs are there first. c slots are c processors; variants, memory limits and groups as in
+the other list schedulers.
 
 Cost: O(E N + T (N + R)) time for R ready tasks; O(T N) memory.
 
