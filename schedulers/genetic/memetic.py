@@ -79,7 +79,7 @@ class Memetic:
     version: ClassVar[int] = 1
     population: int = 16
     moves: int = 0
-    hot: float = 0.02
+    hot: float = 0.01
     mutations: int = 3
     children: int = 0
     batch: int = 4
