@@ -106,32 +106,41 @@ def _paint(outcomes: Mapping[str, Outcome], title: str, objective: str, width: f
     axes.set_xlabel("CPU seconds of the search", labelpad=2)
     axes.set_ylabel(f"{words} ({unit})" if unit else words, labelpad=3)
     bounds = [o.bound for o in outcomes.values() if o.bound is not None]
-    _limit(axes, outcomes, max(bounds) / scale if bounds else None, scale)
+    note = _limit(axes, outcomes, max(bounds) / scale if bounds else None, scale)
     _name(axes, labels)
     if single:
         axes.plot([], [], "o", color=style.MUTED, markersize=3, label="schedulers that answer once")
         axes.legend(loc="upper right", frameon=False, fontsize=6.5, handletextpad=0.2)
     figure.text(0.06 / width, 1 - 0.06 / height, title, va="top", fontsize=9.5,
                 fontweight="bold", color=style.INK)  # fmt: skip
-    figure.text(0.06 / width, 1 - 0.245 / height, f"best {words} found so far", va="top",
+    figure.text(0.06 / width, 1 - 0.245 / height, f"best {words} found so far{note}", va="top",
                 fontsize=7.5, color=style.MUTED)  # fmt: skip
     return figure
 
 
-def _limit(axes: Axes, outcomes: Mapping[str, Outcome], bound: float | None, scale: float) -> None:
-    """Show all final values and the first ones of searches unless they are far off; the bound."""
-    last = [o.curve[-1].objective / scale for o in outcomes.values()]
-    low = min(last)
-    first = [p.objective / scale for o in outcomes.values() for p in o.curve]
-    high = min(max(first), max(2.5 * low, min(max(last), 4.0 * low)))
-    if bound is not None and bound > 0.5 * low:
+def _limit(axes: Axes, outcomes: Mapping[str, Outcome], bound: float | None, scale: float) -> str:
+    """Show the searches whole and what is near them; returns a note on what lies outside."""
+    points = [p.objective / scale for o in outcomes.values() for p in o.curve]
+    searched = [p.objective / scale for o in outcomes.values() if len(o.curve) > 1
+                for p in o.curve]  # fmt: skip
+    low = min(points)
+    high = max(searched, default=max(points))
+    high = max([high, *(x for x in points if x < high + (high - low))])
+    note = ""
+    if bound is not None and low - bound <= 0.8 * (high - low):
         low = min(low, bound)
         axes.axhline(bound, color=style.ACCENT, linewidth=1.0, linestyle=(0, (4, 2)))
         axes.annotate("lower bound", (0, bound), xycoords=("axes fraction", "data"),
                       xytext=(3, 2), textcoords="offset points", fontsize=6.5,
                       color=style.ACCENT)  # fmt: skip
+    elif bound is not None:
+        note = f"  ·  lower bound {bound:.4g}, below the axis"
+    above = sum(o.curve[-1].objective / scale > high for o in outcomes.values())
+    if above:
+        note += f"  ·  {above} worse than shown"
     room = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
     axes.set_ylim(low - room, high + room)
+    return note
 
 
 def _name(axes: Axes, labels: Sequence[tuple[float, str, str]]) -> None:
