@@ -273,7 +273,7 @@ def _one(
         "evaluations": outcome.evaluations,
         "status": outcome.status,
         "engine": trace.engine,
-        **_bound(problem, trace),
+        **_bound(problem, trace, outcome),
     }
     metrics = trace.metrics()
     row |= {key: metrics[key] for key in METRIC_COLUMNS if key in metrics}
@@ -285,11 +285,17 @@ def _one(
         raise KeyboardInterrupt
 
 
-def _bound(problem: Problem, trace: Trace) -> dict[str, float]:
-    """Bound and gap for the luck of this very run, where a bound exists for the objective."""
+def _bound(problem: Problem, trace: Trace, outcome: Outcome) -> dict[str, float]:
+    """Bound and gap for the luck of this very run, where a bound exists for the objective.
+
+    Where there is no luck, what the search itself has proved holds for this run too.
+    """
     from schedulers.bounds import lower_bound
+    from schedulers.exactness import plan_is_exact
 
     bound = lower_bound(problem, trace.realisation)
+    if bound is not None and outcome.bound is not None and plan_is_exact(problem):
+        bound = max(bound, outcome.bound)
     if bound is None or not bound > 0:
         return {}
     return {"bound": bound, "gap": objective_of(trace) / bound - 1.0}

@@ -79,5 +79,5 @@ def caption(result: Comparison) -> str:
         else (f"{result.distinct_outcomes} distinct outcomes")
     )
     gap = "; gap: how far above a lower bound that no allocation can beat"
-    cut = "interrupted; " if result.interrupted else ""
+    cut = "interrupted, the rest was not run; " if result.interrupted else ""
     return f"{cut}{luck}; {outcomes}" + (gap if any("gap" in r for r in result.summary()) else "")

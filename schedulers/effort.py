@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 FEWEST, MOST = 16, 2_000_000
 
+LARGEST_POPULATION = 100_000
+"""Individuals of a population at most: it has to fit into memory whatever the budget."""
+
 
 def nominal_evaluations(problem: Problem, seconds: float = 1.0) -> int:
     """Evaluations that take about `seconds` on a common core, estimated without a clock.

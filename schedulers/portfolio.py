@@ -87,7 +87,7 @@ class Portfolio:
         """
         plans, values = judged_starts(problem, budget, least_left=0.5)
         fallback = plans[0].allocation(problem)
-        bound = lower_bound(problem)
+        bound = lower_bound(problem) if budget.left() > 0 else None
         proved = bound is not None and budget.best_objective <= bound * (1.0 + MET)
         if budget.left() > 0 and not proved:
             if any(stream.requests > 1 for stream in problem.streams):

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator.arrays import BoolArray, FloatArray, IntArray
+from simulator.arrays import STRICT, BoolArray, FloatArray, IntArray
 from simulator.errors import InvalidAllocation
+from simulator.rules import strict_cycle
 
 if TYPE_CHECKING:
     from simulator.allocation import Allocation
@@ -84,4 +85,22 @@ def evaluate(
             problem, luck.stream, result.arrival, result.completed, result.busy
         )
     out[rows] = problem.plan_risk.over(values)
+    if _may_hide_cycles(problem):
+        for b in np.flatnonzero(np.isfinite(out)):
+            if strict_cycle(problem.arrays, node[b], priority[b]) is not None:
+                out[b] = np.inf
     return out
+
+
+def _may_hide_cycles(problem: Problem) -> bool:
+    """Whether a run can end well although strict orders contradict the edges.
+
+    A quorum, a deadline or a branch not taken may do without the task that can never start, and
+    with a penalty lost requests count. Such an order is invalid all the same.
+    """
+    arrays = problem.arrays
+    if arrays.dispatch != STRICT:
+        return False
+    partial = (arrays.join_need > 0) | np.isfinite(arrays.join_deadline)
+    penalty = problem.objective.lost_penalty is not None
+    return bool(partial.any() or arrays.edge_conditional.any() or penalty)

@@ -56,6 +56,11 @@ class BruteForce:
     version: ClassVar[int] = 1
     most: int = 2_000_000
 
+    def __post_init__(self) -> None:
+        """Refuse values that make no sense."""
+        if self.most < 1:
+            raise ValueError(f"most must be >= 1, got {self.most}")
+
     def schedule(self, problem: Problem, budget: Budget, rng: Generator) -> Allocation:
         """Enumerate as far as the budget goes, from the best heuristic plan on."""
         if not budget.limited:
@@ -64,6 +69,11 @@ class BruteForce:
         rows: list[tuple[IntArray, IntArray, IntArray]] = []
         complete, any_found = True, False
         for candidate in candidates(problem):
+            if candidate is None:  # nothing was admissible for a while
+                complete = budget.left() > 0
+                if complete:
+                    continue
+                break
             any_found = True
             rows.append(candidate)
             if len(rows) == PORTION:
@@ -82,7 +92,7 @@ class BruteForce:
     def _refuse_large(self, problem: Problem) -> None:
         places = math.prod(int(x) for x in problem.allowed.sum(axis=(1, 2)))
         count = places * math.factorial(min(problem.n_tasks, 20))
-        if places > self.most or count > 1000 * self.most:
+        if places > self.most or count > 100 * self.most:
             raise Unsupported(
                 f"brute_force: {problem.name!r} has {places:,} placements of {problem.n_tasks} "
                 f"tasks, each with up to {problem.n_tasks}! orders: too many to try them all"
@@ -97,10 +107,15 @@ def _judge(rows: list[tuple[IntArray, IntArray, IntArray]], budget: Budget) -> b
     return enough
 
 
-def candidates(problem: Problem) -> Iterator[tuple[IntArray, IntArray, IntArray]]:
-    """Every admissible (node, variant, priority) that may make a difference, each (T,) int64."""
+def candidates(problem: Problem) -> Iterator[tuple[IntArray, IntArray, IntArray] | None]:
+    """Every admissible (node, variant, priority) that may make a difference, each (T,) int64.
+
+    None now and then among placements that are all refused, so that the caller may stop.
+    """
     spots = [np.argwhere(problem.allowed[t]).tolist() for t in range(problem.n_tasks)]
-    for choice in itertools.product(*spots):
+    for i, choice in enumerate(itertools.product(*spots)):
+        if i % PORTION == PORTION - 1:
+            yield None
         variant, node = np.array(choice, dtype=np.int64).T.copy()
         if broken_constraint(problem, node, variant) is None:
             for priority in _orders(problem, node):
@@ -111,15 +126,25 @@ def _orders(problem: Problem, node: IntArray) -> Iterator[IntArray]:
     """Ranks for every combination of orders of the nodes that can be run."""
     strict = problem.arrays.dispatch == STRICT
     reach = _reach(problem) if strict else np.zeros((len(node), len(node)), dtype=np.bool_)
-    of_nodes = [
-        list(_permutations(np.flatnonzero(node == n).tolist(), reach)) for n in np.unique(node)
-    ]
-    for orders in itertools.product(*of_nodes):
+    groups = [np.flatnonzero(node == n).tolist() for n in np.unique(node)]
+    for orders in _combinations(groups, reach):
         priority = np.empty(len(node), dtype=np.int64)
         for order in orders:
             priority[list(order)] = np.arange(len(order))
         if not strict or strict_cycle(problem.arrays, node, priority) is None:
             yield priority
+
+
+def _combinations(
+    groups: list[list[int]], reach: np.ndarray
+) -> Iterator[tuple[tuple[int, ...], ...]]:
+    """An order of every group, one after the other: there may be too many to list them."""
+    if not groups:
+        yield ()
+        return
+    for order in _permutations(groups[0], reach):
+        for rest in _combinations(groups[1:], reach):
+            yield (order, *rest)
 
 
 def _reach(problem: Problem) -> np.ndarray:

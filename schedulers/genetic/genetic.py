@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from schedulers.effort import nominal_evaluations
+from schedulers.effort import LARGEST_POPULATION, nominal_evaluations
 from schedulers.exactness import plan_is_exact
 from schedulers.genetic.evolution import next_generation, toolbox_of
 from schedulers.genetic.species import Genes, OrderSpecies, PinSpecies, Species, join, take
@@ -90,6 +90,8 @@ class Genetic:
         if self.population < max(2, self.elite + 1):
             least = max(2, self.elite + 1)
             raise ValueError(f"population must be >= {least}, got {self.population}")
+        if self.population > LARGEST_POPULATION:
+            raise ValueError(f"population must be <= {LARGEST_POPULATION:,}, got {self.population}")
         if not 0 <= self.crossover <= 1:
             raise ValueError(f"crossover must be in [0, 1], got {self.crossover}")
 

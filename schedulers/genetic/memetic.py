@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from schedulers.effort import nominal_evaluations
+from schedulers.effort import LARGEST_POPULATION, nominal_evaluations
 from schedulers.exactness import plan_is_exact
 from schedulers.genetic.evolution import tournament
 from schedulers.genetic.genome import Orders
@@ -93,6 +93,8 @@ class Memetic:
         ):  # fmt: skip
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be >= {least}, got {getattr(self, name)}")
+        if self.population > LARGEST_POPULATION:
+            raise ValueError(f"population must be <= {LARGEST_POPULATION:,}, got {self.population}")
         if not 0 <= self.hot < 1:
             raise ValueError(f"hot must be in [0, 1), got {self.hot}")
 

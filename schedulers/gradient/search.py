@@ -96,8 +96,11 @@ class Gradient:
     def __post_init__(self) -> None:
         from schedulers.registry import InvalidSpec
 
-        if not 0.0 <= self.learning_rate < np.inf:
-            raise InvalidSpec(f"gradient: learning_rate must be >= 0, got {self.learning_rate}")
+        if not 0.0 <= self.learning_rate <= 100.0:
+            got = self.learning_rate
+            raise InvalidSpec(f"gradient: learning_rate must be in [0, 100], got {got}")
+        if not abs(self.certainty) <= 100.0:
+            raise InvalidSpec(f"gradient: certainty must be in [-100, 100], got {self.certainty}")
         for name in ("iterations", "samples", "batches"):
             if getattr(self, name) < 1:
                 raise InvalidSpec(f"gradient: {name} must be >= 1, got {getattr(self, name)}")

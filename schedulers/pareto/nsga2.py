@@ -25,6 +25,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from schedulers.effort import LARGEST_POPULATION
 from schedulers.pareto.choice import choose, parse_weights
 from schedulers.pareto.evolution import Evolution
 from schedulers.pareto.terms import AUTO, names_for, parse_names
@@ -71,6 +72,8 @@ class Nsga2:
         names = parse_names(self.objectives)
         if self.population < 0 or 0 < self.population < 4:
             raise ValueError(f"population must be at least 4, or 0, got {self.population}")
+        if self.population > LARGEST_POPULATION:
+            raise ValueError(f"population must be <= {LARGEST_POPULATION:,}, got {self.population}")
         if self.generations < 0:
             raise ValueError(f"generations must be >= 0, got {self.generations}")
         if not self.weights:

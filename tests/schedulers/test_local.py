@@ -9,9 +9,13 @@ from schedulers import make, solve
 from schedulers.exactness import plan_is_exact
 from schedulers.local import LocalSearch
 from schedulers.local.starts import starts
+from simulator.cluster import Cluster, Node
 from simulator.errors import AlloclabError
-from simulator.rules import broken_constraint
-from tests.schedulers.problems import TINY, every_placement, from_table, random_problem
+from simulator.problem import Problem
+from simulator.rules import broken_constraint, check_allocation
+from simulator.taskgraph import Edge, Join, Task, TaskGraph
+from simulator.workload import Stream
+from tests.schedulers.problems import TINY, every_placement, from_table, random_problem, variants
 from tests.schedulers.test_paper import TOPCUOGLU
 
 
@@ -112,3 +116,19 @@ def test_streams_improve_on_the_start() -> None:
 def test_parameters_that_make_no_sense_are_refused(spec: str) -> None:
     with pytest.raises(AlloclabError):
         make(spec)
+
+
+def test_orders_against_the_edges_are_infinitely_bad_also_where_a_quorum_hides_them() -> None:
+    """The join needs two of three; the third can never start, yet the request would complete."""
+    tasks = (*(Task(t, variants(("v", {"*": 1.0}, 0.0))) for t in "abc"),
+             Task("j", variants(("v", {"*": 1.0}, 0.0)), join=Join(need=2)))  # fmt: skip
+    graph = TaskGraph(tasks, (Edge("a", "j"), Edge("b", "j"), Edge("c", "j")))
+    problem = Problem(Cluster.mesh("m", (Node("x"), Node("y")), 1.0), (Stream("s", graph),),
+                      dispatch="strict", name="quorum")  # fmt: skip
+    node, variant = np.zeros((2, 4), dtype=np.int64), np.zeros((2, 4), dtype=np.int64)
+    priority = np.array([[0, 1, 2, 3], [0, 1, 3, 2]])
+    values = problem.evaluate((node, variant, priority))
+    assert np.isfinite(values[0])
+    assert values[1] == np.inf
+    for spec in ("portfolio", "annealing", "genetic"):
+        check_allocation(problem, solve(spec, problem, evaluations=300).allocation)
