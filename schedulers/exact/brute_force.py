@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from schedulers.effort import nominal_evaluations
 from schedulers.exact import best_plan
 from simulator.arrays import STRICT, IntArray
 from simulator.errors import Infeasible, Unsupported
@@ -67,6 +68,7 @@ class BruteForce:
             self._refuse_large(problem)
         best_plan(problem, budget)
         rows: list[tuple[IntArray, IntArray, IntArray]] = []
+        portion = min(PORTION, nominal_evaluations(problem, seconds=0.05))
         complete, any_found = True, False
         for candidate in candidates(problem):
             if candidate is None:  # nothing was admissible for a while
@@ -76,7 +78,7 @@ class BruteForce:
                 break
             any_found = True
             rows.append(candidate)
-            if len(rows) == PORTION:
+            if len(rows) >= portion:
                 complete &= _judge(rows, budget)
                 rows = []
                 if not complete:
