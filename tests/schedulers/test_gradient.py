@@ -378,7 +378,7 @@ def test_the_same_answer_in_other_processes() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"learning_rate": -1.0}, "learning_rate must be in, got -1.0"),
+        ({"learning_rate": -1.0}, "learning_rate must be in .0, 100., got -1.0"),
         ({"samples": 0}, "samples must be >= 1, got 0"),
         ({"forward": "sequential", "device": "cuda"}, "runs on device=cpu only"),
     ],
