@@ -26,7 +26,7 @@ QUICK = (
 
 
 def plans_of(problem: Problem, spec: str) -> list[Plan]:
-    """The plan of a scheduler that plans; of `single_node` those of the best nodes.
+    """The plan of a scheduler that plans; of one with `plans` all of them, shortest first.
 
     Raises
     ------
@@ -35,9 +35,31 @@ def plans_of(problem: Problem, spec: str) -> list[Plan]:
     scheduler = make(spec)
     if hasattr(scheduler, "plans"):
         several: list[Plan] = scheduler.plans(problem)
-        return several[:2]
+        return several
     plan: Plan = scheduler.plan(problem)  # type: ignore[attr-defined]
     return [plan]
+
+
+def planned(problem: Problem, specs: Sequence[str]) -> list[Plan]:
+    """One plan of each scheduler that finds one, in the order of the specs.
+
+    Raises
+    ------
+    Infeasible
+        None of them does.
+    """
+    plans: list[Plan] = []
+    refused: Infeasible | None = None
+    for spec in specs:
+        try:
+            plans.append(plans_of(problem, spec)[0])
+        except Infeasible as error:
+            refused = refused or error
+            if not plans:
+                break  # planners on guard find a place whenever one is known
+    if not plans and refused is not None:
+        raise refused
+    return plans
 
 
 def judged_starts(
@@ -73,7 +95,7 @@ def judged_starts(
         if plans and (budget.left() <= least_left or len(plans) >= budget.evaluations_left()):
             break
         try:
-            found = plans_of(problem, spec)
+            found = plans_of(problem, spec)[:2]
         except Infeasible:
             if i == 0:
                 raise

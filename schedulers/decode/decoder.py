@@ -35,7 +35,8 @@ class Decoded(NamedTuple):
     priority : (B, T) int array
         Rank of every task in (planned start, planned finish, topological index).
     makespan : (B,) float array, seconds
-        Of a strict run of these ranks under `ideal`; +inf where no admissible places were found.
+        Of a strict run of these ranks under `ideal`; +inf where no admissible places were found;
+        among whole numbers of bytes there always are some, since their sums do not round.
     """
 
     node: IntArray

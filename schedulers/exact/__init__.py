@@ -41,7 +41,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from schedulers.exactness import plan_is_exact
-from simulator.errors import Infeasible
+from schedulers.starts import planned
+from schedulers.starts import rows as columns  # `rows` is a module of this package
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -79,8 +80,10 @@ class Exact:
     effort: float = 2.0
 
     def __post_init__(self) -> None:
-        if self.workers < 1 or not self.effort > 0:
-            raise ValueError("workers must be >= 1 and effort > 0")
+        if self.workers < 1:
+            raise ValueError(f"workers must be >= 1, got {self.workers}")
+        if not self.effort > 0:
+            raise ValueError(f"effort must be > 0, got {self.effort}")
 
     def schedule(self, problem: Problem, budget: Budget, rng: Generator) -> Allocation:
         """Start from the heuristics, then improve and prove."""
@@ -102,35 +105,12 @@ def best_plan(problem: Problem, budget: Budget) -> Plan:
     ------
     Infeasible
     """
-    from schedulers.registry import make
-
-    plans: list[Plan] = []
-    refusal: Infeasible | None = None
-    for spec in STARTS:
-        try:
-            plans.append(make(spec).plan(problem))  # type: ignore[attr-defined]
-        except Infeasible as error:
-            refusal = error
-        except AttributeError:
-            continue
-        if budget.left() == 0 and plans:
-            break
-    if not plans:
-        assert refusal is not None
-        raise refusal
-    plans.sort(key=lambda plan: plan.makespan)
+    plans = sorted(planned(problem, STARTS), key=lambda plan: plan.makespan)
     if plan_is_exact(problem):
         budget.offer(plans[0].allocation(problem), plans[0].makespan)
     else:
-        judge(plans, budget)
+        budget.evaluate(columns(plans))
     return plans[0]
-
-
-def judge(plans: list[Plan], budget: Budget) -> None:
-    """Evaluate plans by simulation; the best is offered."""
-    columns = zip(*((p.node, p.variant, p.priority) for p in plans), strict=True)
-    node, variant, priority = (np.stack(column) for column in columns)
-    budget.evaluate((node, variant, priority))
 
 
 def _by_cpsat(scheduler: Exact, model: Model, plan: Plan, budget: Budget, seed: int) -> None:
@@ -148,7 +128,8 @@ def _by_cpsat(scheduler: Exact, model: Model, plan: Plan, budget: Budget, seed: 
 
     def take(answer: Answer) -> None:
         times = np.array([answer.start * unit, answer.finish * unit])
-        judge([replayed(model.view, answer.node, answer.variant, times[0], times[1])], budget)
+        found = replayed(model.view, answer.node, answer.variant, times[0], times[1])
+        budget.evaluate(columns([found]))
 
     search = Search(program, effort, scheduler.workers, seed)
     try:

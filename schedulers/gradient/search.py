@@ -37,7 +37,8 @@ from schedulers.exactness import plan_is_exact
 from schedulers.gradient.descent import Descent
 from schedulers.gradient.model import soft_of
 from schedulers.gradient.rounding import Rounding, biases
-from schedulers.gradient.starts import heuristic_plans, logits
+from schedulers.gradient.starts import logits
+from schedulers.starts import planned, rows
 from schedulers.timeline import Plan
 from simulator.arrays import FloatArray
 
@@ -47,6 +48,10 @@ if TYPE_CHECKING:
     from schedulers.budget import Budget
     from simulator.allocation import Allocation
     from simulator.problem import Problem
+
+STARTS = (
+    "heft", "heft[lookahead=oct]", "single_node", "min_min", "peft", "cpop", "sufferage",
+)  # fmt: skip
 
 RESTARTS = 12
 """Restarts of a batch on a CPU at most, and restarts sampled at each step."""
@@ -117,13 +122,9 @@ class Gradient:
         """
         if not budget.limited and not plan_is_exact(problem):
             budget = budget.portion(evaluations=nominal_evaluations(problem))
-        plans = heuristic_plans(problem)
+        plans = planned(problem, STARTS)
         rounding = Rounding(problem, budget)
-        stacked = tuple(
-            np.stack([getattr(plan, name) for plan in plans])
-            for name in ("node", "variant", "priority")
-        )
-        rounding.plans(stacked, np.array([plan.makespan for plan in plans]))  # type: ignore[arg-type]
+        rounding.plans(rows(plans), np.array([plan.makespan for plan in plans]))
         if rounding.best is None:
             return plans[0].allocation(problem)
         scale = min(plan.makespan for plan in plans)

@@ -6,48 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from schedulers.baselines import SingleNode
-from schedulers.planner import Planner
-from schedulers.registry import make
 from schedulers.timeline import Plan
 from simulator.arrays import FloatArray, IntArray
-from simulator.errors import Infeasible
 
 if TYPE_CHECKING:
     from numpy.random import Generator
 
     from schedulers.gradient.kernel import Soft
-    from simulator.problem import Problem
-
-HEURISTICS = (
-    "heft", "heft[lookahead=oct]", "single_node", "min_min", "peft", "cpop", "sufferage",
-)  # fmt: skip
-
-
-def heuristic_plans(problem: Problem) -> list[Plan]:
-    """Plans of all heuristics that find one; the first is that of HEFT.
-
-    Raises
-    ------
-    Infeasible
-        None of them does.
-    """
-    plans: list[Plan] = []
-    refusal: Infeasible | None = None
-    for spec in HEURISTICS:
-        planner = make(spec)
-        try:
-            if isinstance(planner, SingleNode):
-                plans.append(planner.plans(problem)[0])
-            else:
-                assert isinstance(planner, Planner)
-                plans.append(planner.plan(problem))
-        except Infeasible as error:
-            refusal = refusal or error
-    if not plans:
-        assert refusal is not None
-        raise refusal
-    return plans
 
 
 def logits(

@@ -33,11 +33,10 @@ import numpy as np
 from schedulers.effort import nominal_evaluations
 from schedulers.exactness import plan_is_exact
 from schedulers.local.search import LocalSearch, timed
-from schedulers.local.starts import starts
 from schedulers.local.state import BEST, CURRENT
 from schedulers.local.truth import anneal_truth
+from schedulers.starts import planned, rows
 from schedulers.timeline import Plan
-from simulator.arrays import IntArray
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -45,6 +44,10 @@ if TYPE_CHECKING:
     from schedulers.budget import Budget
     from simulator.allocation import Allocation
     from simulator.problem import Problem
+
+STARTS = (
+    "heft", "heft[lookahead=oct]", "peft", "min_min", "sufferage", "cpop", "single_node",
+)  # fmt: skip
 
 COOLED = 0.1
 """Temperature at the end of a stage over that at its beginning."""
@@ -92,13 +95,13 @@ class Annealing:
 
     def schedule(self, problem: Problem, budget: Budget, rng: Generator) -> Allocation:
         """Anneal from the best heuristics' plans."""
-        plans = starts(problem)
+        plans = sorted(planned(problem, STARTS), key=lambda plan: plan.makespan)
         if budget.best is not None:  # another search has been here before
             node, variant, priority = budget.best.arrays(problem)
             plans.append(timed(problem, node, variant, np.argsort(priority, kind="stable")))
             plans.sort(key=lambda plan: plan.makespan)
         fallback = plans[0].allocation(problem)
-        values = budget.evaluate(_rows(plans))
+        values = budget.evaluate(rows(plans))
         if budget.left() == 0:
             return fallback if budget.best is None else budget.best
         total = self.moves or int(min(200_000_000 // problem.n_tasks, 3_000_000))
@@ -110,12 +113,12 @@ class Annealing:
             limit = None if budget.limited else total // 4
             stage = budget.portion(share, limit)
             found = self._anneal(problem, budget, stage, rng, plans[0], False)[:SAMPLES]
-            values = np.concatenate([values, budget.evaluate(_rows(found))])
+            values = np.concatenate([values, budget.evaluate(rows(found))])
             b = int(np.argmin(values))
             best = (plans + found)[b]
             limit = None if budget.limited else nominal_evaluations(problem, seconds=0.7)
-            rows = (best.node, best.variant, best.priority)
-            anneal_truth(problem, budget.portion(1.0, limit), rng, rows, float(values[b]))
+            start = (best.node, best.variant, best.priority)
+            anneal_truth(problem, budget.portion(1.0, limit), rng, start, float(values[b]))
         return fallback if budget.best is None else budget.best
 
     def _anneal(
@@ -193,9 +196,3 @@ def _stage(
                 if search.keeps_memory(plan):
                     whole.offer(plan.allocation(search.problem), plan.makespan)
     return search.plan(state)
-
-
-def _rows(plans: list[Plan]) -> tuple[IntArray, IntArray, IntArray]:
-    """(B, T) arrays of nodes, variants and ranks."""
-    columns = [np.stack([getattr(p, x) for p in plans]) for x in ("node", "variant", "priority")]
-    return columns[0], columns[1], columns[2]

@@ -32,7 +32,7 @@ def planned(problem: Problem, budget: Budget, most: int) -> list[Plan]:
         if plans and (len(plans) >= most or budget.left() <= 0.5):
             break
         try:
-            plans += plans_of(problem, spec)
+            plans += plans_of(problem, spec)[:2]
         except Infeasible:
             if i == 0:
                 raise

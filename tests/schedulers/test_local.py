@@ -8,7 +8,8 @@ import pytest
 from schedulers import make, solve
 from schedulers.exactness import plan_is_exact
 from schedulers.local import LocalSearch
-from schedulers.local.starts import starts
+from schedulers.local.annealing import STARTS
+from schedulers.starts import planned
 from simulator.cluster import Cluster, Node
 from simulator.errors import AlloclabError
 from simulator.problem import Problem
@@ -20,7 +21,7 @@ from tests.schedulers.test_paper import TOPCUOGLU
 
 
 def searched(problem, moves=2000, seed=1, hot=0.05, cold=0.001):  # type: ignore[no-untyped-def]
-    plan = starts(problem)[0]
+    plan = min(planned(problem, STARTS), key=lambda plan: plan.makespan)
     search = LocalSearch(problem)
     return plan, search.run(
         plan.node, plan.variant, plan.priority, moves=moves, hot=hot, cold=cold, seed=seed
@@ -81,7 +82,7 @@ def test_tiny_problems_are_solved_to_the_optimum(seed: int) -> None:
 
 def test_many_starts_give_the_same_with_any_number_of_threads() -> None:
     problem = random_problem(np.random.default_rng(5), 9, 4)
-    plan = starts(problem)[0]
+    plan = min(planned(problem, STARTS), key=lambda plan: plan.makespan)
     rows = [np.stack([x] * 5) for x in (plan.node, plan.variant, plan.priority)]
     answers = [
         LocalSearch(problem).run_many(
