@@ -98,7 +98,7 @@ def from_cost(cost: ModelCost, dtype: str | None = None) -> Variant:
         weights_bytes=float(cost.weights_bytes),
         activation_bytes=_floats(cost.activation_bytes),
         output_bytes=output,
-        module=cost.name,
+        module=cost.name if dtype is None else f"{cost.name}@{dtype}",
     )
 
 

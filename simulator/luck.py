@@ -122,6 +122,35 @@ def _sizes(stream: Stream, seed: int, family: str) -> dict[str, FloatArray]:
     }
 
 
+def request_sizes(problem: Problem, realisation: Realisation) -> list[dict[str, IntArray]]:
+    """Whole-number sizes of every request, such as tokens: what a real run builds tensors from.
+
+    Parameters
+    ----------
+    problem : Problem
+    realisation : Realisation
+        Drawn by `draw`, or nominal: then every request has the nominal size.
+
+    Returns
+    -------
+    list over the streams of mapping of size name to (R,) int array, at least 1; entries of other
+    streams' requests are the nominal size.
+    """
+    out: list[dict[str, IntArray]] = []
+    for s, spec in enumerate(problem.streams):
+        rows = np.flatnonzero(realisation.stream == s)
+        drawn = _sizes(spec, realisation.seed, realisation.family)
+        found: dict[str, IntArray] = {}
+        for name, size in spec.sizes.items():
+            values = np.full(realisation.n_requests, size.nominal)
+            if realisation.family in FAMILIES:
+                # Requests of one stream are numbered in the order of their arrival.
+                values[rows] = drawn[name][: len(rows)] * size.nominal
+            found[name] = np.maximum(np.rint(values), 1).astype(np.int64)
+        out.append(found)
+    return out
+
+
 def _task_factors(
     problem: Problem, seed: int, family: str, stream: IntArray, index: IntArray
 ) -> FloatArray:

@@ -1,0 +1,1 @@
+"""How messages travel between workers: one interface, one file for each way."""

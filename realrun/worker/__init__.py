@@ -1,0 +1,1 @@
+"""The worker process: one node of a real run."""
