@@ -6,6 +6,7 @@ comparisons are those of simulated runs.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import select
 import time
@@ -15,17 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from realrun import wire
 from realrun.clerk import Clerk, Outputs
 from realrun.plan import RunPlan, make_plan
 from realrun.pool import WorkerFailed
 from realrun.worker.log import COLUMNS
-from simulator.errors import AlloclabError, InvalidAllocation
+from simulator.errors import InvalidAllocation
 from simulator.luck import draw
 
 if TYPE_CHECKING:
     from realrun.pool import Workers
     from simulator.allocation import Allocation
+    from simulator.arrays import IntArray
     from simulator.problem import Problem
     from simulator.realisation import Realisation
     from simulator.trace import Trace
@@ -36,6 +37,8 @@ SILENT_S = 3.0
 """An idle worker that gives no sign for so long hangs."""
 BUSY_S, BUSY_FACTOR = 20.0, 50.0
 """A task hangs after this, and after so many times its planned duration."""
+BREAK_OFF_S = 5.0
+"""Time that workers have to become idle when a run is broken off."""
 RELOAD_S = 60.0
 """Time that workers may take to load what they take over from a failed one."""
 _OBSERVED = ("cpu_s", "compute_s", "minor_faults", "switches", "bytes_sent", "worker")
@@ -161,6 +164,8 @@ class _Run:
         self.tolerate = False
         self.replan: Replan | None = None
         self.grace_until = 0.0
+        self.running = False
+        self.failed: set[int] = set()
         self.facts: dict[str, Any] = {
             "transport": workers.transport_name,
             "emulated": plan.pad,
@@ -175,9 +180,30 @@ class _Run:
             self._start()
             self._follow()
             return self._result()
-        except BaseException:
-            self.workers.close()  # a worker in the middle of a run cannot be told to stop at once
+        except WorkerFailed:
+            self._break_off()
             raise
+        except BaseException:
+            self.workers.close()  # a worker in the middle of a task cannot be told to stop at once
+            raise
+
+    def _break_off(self) -> None:
+        """Make the other workers idle again, so that they need not be started anew."""
+        if self.workers.dead():
+            self.workers.close()
+            return
+        if not self.running:
+            return
+        self.clerk.finish()
+        left = self.clerk.workers - set(self.answers) - self.failed
+        until = time.monotonic() + BREAK_OFF_S
+        for i in left:
+            channel = self.workers.channel(i)
+            if not select.select([channel], [], [], max(until - time.monotonic(), 0.0))[0]:
+                self.workers.close()
+                return
+            with contextlib.suppress(WorkerFailed):
+                self.workers.answer(i)
 
     # ----- phases ------------------------------------------------------------------------------
     def _load(self) -> None:
@@ -204,6 +230,7 @@ class _Run:
 
     def _start(self) -> None:
         self.clerk.zero = time.monotonic() + HEAD_START_S
+        self.running = True
         for i in range(len(self.workers.specs)):
             self.workers.ask(i, "run", zero=self.clerk.zero)
 
@@ -235,6 +262,7 @@ class _Run:
         try:
             self.answers[worker] = self.workers.answer(worker)
         except WorkerFailed as error:
+            self.failed.add(worker)
             if not self.tolerate or error.kind not in ("died", "memory"):
                 raise
             self._recover(worker, str(error))
@@ -308,9 +336,14 @@ class _Run:
             self.facts["failures"].append(
                 {
                     "worker": workers.specs[i].name, "why": why, "at_s": now - clerk.zero,
-                    "redone": len(todo), "took_s": now - began,
+                    "taken_over": len(todo), "redone": self._redone(i, todo), "took_s": now - began,
                 }
             )  # fmt: skip
+
+    def _redone(self, worker: int, todo: IntArray) -> int:
+        """How many executions of a failed worker are done once more."""
+        did = {(int(row[0]), int(row[1])) for row in self.workers.logs[worker].rows}
+        return sum((int(r), int(t)) in did for r, t in todo)
 
     # ----- result ------------------------------------------------------------------------------
     def _result(self) -> RealRun:
@@ -378,6 +411,3 @@ class _Run:
             "finish": table[:, 2],
             "used": table[:, 3].astype(bool),
         }
-
-
-__all__ = ["AlloclabError", "RealRun", "execute", "wire"]

@@ -9,6 +9,7 @@ of it.
 from __future__ import annotations
 
 import heapq
+import itertools
 import math
 import resource
 import select
@@ -80,6 +81,7 @@ class Runner:
         self.inputs: dict[tuple[int, int], tuple[Bundle, Notice | None]] = {}
         self.outputs: dict[tuple[int, int], Bundle] = {}
         self.timers: list[tuple[float, int, int, Any]] = []
+        self._count = itertools.count()
         self.zero = math.inf
         self.finished = self.told = False
         self.command: dict[str, Any] | None = None
@@ -142,7 +144,7 @@ class Runner:
                 self._at(at, ARRIVE, request)
 
     def _at(self, instant: float, kind: int, what: Any) -> None:
-        heapq.heappush(self.timers, (instant, kind, len(self.timers), what))
+        heapq.heappush(self.timers, (instant, kind, next(self._count), what))
 
     # ----- the loop ----------------------------------------------------------------------------
     def now(self) -> float:
@@ -151,8 +153,9 @@ class Runner:
 
     def run(self) -> dict[str, Any] | None:
         """Work until the controller ends the run, or gives a command, which is returned."""
-        sleep_until(self.zero)
-        self.log.status[3] = max(self.log.status[3], self.now())
+        if self.epoch == 0:
+            sleep_until(self.zero)
+            self.log.status[3] = self.now()
         while not self.finished:
             self._hear()
             self._ring()
@@ -401,8 +404,9 @@ class Runner:
         self.load()
         self.warm()
         self.book = Book.after_failure(self.plan, self.me, old, again)
-        for request in np.flatnonzero(old.arrived).tolist():
-            self.book.arrive(request, float(self.plan.arrival[request]))
+        self.timers = [timer for timer in self.timers if timer[1] != ARRIVE]
+        heapq.heapify(self.timers)
+        self.schedule(self.zero)  # also for streams that had no task here before
         for request, task in sorted(again):
             self._send_again(request, task)
         self.log.status[0] = time.monotonic()
