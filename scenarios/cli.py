@@ -8,6 +8,20 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from scenarios.cli_options import (
+    ClusterOpt,
+    EngineOpt,
+    EvaluationsOpt,
+    JsonFlag,
+    NetworkOpt,
+    ObjectiveOpt,
+    OutOpt,
+    RequestsOpt,
+    ScenarioArg,
+    SecondsOpt,
+    SeedOpt,
+)
+
 app = typer.Typer(
     name="alloclab",
     help="Which model should run where? Simulate, search and compare allocations of "
@@ -18,38 +32,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-ScenarioArg = Annotated[
-    str,
-    typer.Argument(
-        metavar="SCENARIO", help="A catalogue name, a scenario file, or an importable file."
-    ),
-]
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-ClusterOpt = Annotated[
-    str | None,
-    typer.Option("--cluster", "-c", help="Run on this cluster instead (name or file)."),
-]
-NetworkOpt = Annotated[
-    str | None, typer.Option("--network", help="Network model: ideal, fifo or fair.")
-]
-ObjectiveOpt = Annotated[
-    str | None, typer.Option("--objective", help="What to minimise, e.g. makespan, p99_latency.")
-]
-RequestsOpt = Annotated[
-    int | None, typer.Option("--requests", min=1, help="Requests of every stream.")
-]
-EngineOpt = Annotated[str, typer.Option("--engine", help="auto, reference or kernel.")]
-OutOpt = Annotated[
-    Path | None, typer.Option("--out", "-o", metavar="DIR", help="Write results into this folder.")
-]
-SeedOpt = Annotated[int, typer.Option("--seed", min=0, help="Seed of all luck.")]
-SecondsOpt = Annotated[
-    float | None, typer.Option("--seconds", help="CPU seconds each search may use.")
-]
-EvaluationsOpt = Annotated[
-    int | None, typer.Option("--evaluations", help="Evaluations each search may use.")
-]
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C: 128 and the number of the signal, as shells have it."""
@@ -117,7 +99,7 @@ def simulate(
     """Simulate one allocation and report its metrics."""
     from scenarios import single, tables
 
-    chosen = _load(scenario, cluster, network, objective, requests)
+    chosen = load(scenario, cluster, network, objective, requests)
     with tables.progress("Allocating") as step:
         step(str(allocation or scheduler or single.DEFAULT_SCHEDULER))
         run = single.simulate(
@@ -153,7 +135,7 @@ def compare(
     from scenarios import compare as work
     from scenarios import results, tables
 
-    chosen = _load(scenario, cluster, network, objective, requests)
+    chosen = load(scenario, cluster, network, objective, requests)
     specs = _split_specs(schedulers)
     with tables.progress("Comparing") as step:
         comparison = work.compare(
@@ -204,7 +186,7 @@ def convert(
     json: JsonFlag = False,
 ) -> None:
     """Convert an importable file to a scenario file, or a scenario to a JSON instance."""
-    _write_scenario(_load(file, cluster), out, json)
+    _write_scenario(load(file, cluster), out, json)
 
 
 @app.command()
@@ -237,7 +219,7 @@ def doctor(json: JsonFlag = False) -> None:
         raise typer.Exit(1)
 
 
-def _load(
+def load(
     name: str,
     cluster: str | None = None,
     network: str | None = None,

@@ -198,7 +198,7 @@ def comparison(result: Comparison, files: Sequence[Path]) -> None:
     for row in result.summary():
         if "error" in row:
             out.print(f"{row['scheduler']}: {row['error']}", style="red", highlight=False)
-    _files(out, files)
+    name_files(out, files)
 
 
 def single(run: SingleRun, files: Sequence[Path]) -> None:
@@ -220,7 +220,7 @@ def single(run: SingleRun, files: Sequence[Path]) -> None:
                    f"({trace.engine} engine)", shown, more))  # fmt: skip
     out.print()
     out.print(trace.metrics())
-    _files(out, files)
+    name_files(out, files)
 
 
 def doctor(report: Sequence[Check]) -> None:
@@ -236,17 +236,17 @@ def doctor(report: Sequence[Check]) -> None:
 def written(files: Sequence[Path], then: str) -> None:
     """Say what was written and what to do with it."""
     out = console()
-    _files(out, files)
+    name_files(out, files)
     out.print(f"Next: {then}", highlight=False)
 
 
-def _files(out: Console, files: Sequence[Path]) -> None:
+def name_files(out: Console, paths: Sequence[Path]) -> None:
     """Name the files written; many in one folder take one line."""
-    if not files:
+    if not paths:
         return
     out.print()
-    for parent in dict.fromkeys(path.parent for path in files):
-        inside = [path for path in files if path.parent == parent]
+    for parent in dict.fromkeys(path.parent for path in paths):
+        inside = [path for path in paths if path.parent == parent]
         if len(inside) > MANY:
             out.print(f"wrote {len(inside)} files in {parent}/", soft_wrap=True)
             continue

@@ -1,0 +1,40 @@
+"""Arguments and options that several verbs of the command take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ScenarioArg = Annotated[
+    str,
+    typer.Argument(
+        metavar="SCENARIO", help="A catalogue name, a scenario file, or an importable file."
+    ),
+]
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+ClusterOpt = Annotated[
+    str | None,
+    typer.Option("--cluster", "-c", help="Run on this cluster instead (name or file)."),
+]
+NetworkOpt = Annotated[
+    str | None, typer.Option("--network", help="Network model: ideal, fifo or fair.")
+]
+ObjectiveOpt = Annotated[
+    str | None, typer.Option("--objective", help="What to minimise, e.g. makespan, p99_latency.")
+]
+RequestsOpt = Annotated[
+    int | None, typer.Option("--requests", min=1, help="Requests of every stream.")
+]
+EngineOpt = Annotated[str, typer.Option("--engine", help="auto, reference or kernel.")]
+OutOpt = Annotated[
+    Path | None, typer.Option("--out", "-o", metavar="DIR", help="Write results into this folder.")
+]
+SeedOpt = Annotated[int, typer.Option("--seed", min=0, help="Seed of all luck.")]
+SecondsOpt = Annotated[
+    float | None, typer.Option("--seconds", help="CPU seconds each search may use.")
+]
+EvaluationsOpt = Annotated[
+    int | None, typer.Option("--evaluations", help="Evaluations each search may use.")
+]

@@ -1,0 +1,78 @@
+"""The verb `run`: an allocation executed for real."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scenarios.cli_options import (
+    EvaluationsOpt,
+    JsonFlag,
+    NetworkOpt,
+    OutOpt,
+    RequestsOpt,
+    ScenarioArg,
+    SecondsOpt,
+    SeedOpt,
+)  # fmt: skip
+
+WorkersOpt = Annotated[
+    str | None,
+    typer.Option(
+        "--workers", "-w",
+        help="Comma-separated devices, e.g. cpu:1,cpu:2@bf16,cuda:0x3; default one a core.",
+    ),
+]  # fmt: skip
+CalibrationOpt = Annotated[
+    Path | None, typer.Option("--calibration", help="File that `alloclab calibrate` wrote.")
+]
+
+
+def run(
+    scenario: ScenarioArg,
+    scheduler: Annotated[
+        str | None, typer.Option("--scheduler", "-s", help="Scheduler that allocates.")
+    ] = None,
+    allocation: Annotated[
+        Path | None, typer.Option("--allocation", "-a", help="Allocation file to run instead.")
+    ] = None,
+    workers: WorkersOpt = None,
+    calibration: CalibrationOpt = None,
+    emulate: Annotated[
+        bool, typer.Option("--emulate", help="Emulate the scenario's own cluster; tasks sleep.")
+    ] = False,
+    transport: Annotated[
+        str, typer.Option("--transport", help="shared (memory) or distributed (TCP).")
+    ] = "shared",
+    tolerate_failures: Annotated[
+        bool, typer.Option("--tolerate-failures", help="Go on without a worker that fails.")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare the outputs with those of one process.")
+    ] = False,
+    network: NetworkOpt = None,
+    requests: RequestsOpt = None,
+    seed: SeedOpt = 0,
+    seconds: SecondsOpt = None,
+    evaluations: EvaluationsOpt = None,
+    out: OutOpt = None,
+    json: JsonFlag = False,
+) -> None:
+    """Run an allocation for real: torch models on workers of this machine."""
+    from scenarios import cli, running, running_table, tables
+
+    chosen = cli.load(scenario, network=network, requests=requests)
+    settings = running.Settings(
+        scheduler, allocation, workers, calibration, emulate, transport, tolerate_failures, check,
+        seed, seconds, evaluations,
+    )  # fmt: skip
+    with tables.progress("Running") as step:
+        result = running.run(
+            chosen, settings, step, lambda done, of: step(f"{done} of {of} requests")
+        )
+    files = running.write(result, out) if out else []
+    tables.show(result.to_dict(), json, lambda _: running_table.execution(result, files))
+    if result.equal is False:
+        raise typer.Exit(1)
