@@ -120,9 +120,7 @@ class Comparison:
         """Spec of the scheduler with the lowest mean objective."""
         row = self.summary()[0]
         if "error" in row:
-            raise Infeasible(
-                f"{self.scenario.name}: no scheduler found an allocation: {row['error']}"
-            )
+            raise Infeasible(f"{self.scenario.name}: no scheduler gave an answer: {row['error']}")
         return str(row["scheduler"])
 
     @property
@@ -216,7 +214,7 @@ def compare(
         result = replace(result, interrupted=True, seeds=tuple(done))
     if all("error" in row for row in result.rows):
         why = result.rows[0]["error"]
-        raise Infeasible(f"{scenario.name}: no scheduler found an allocation: {why}")
+        raise Infeasible(f"{scenario.name}: no scheduler gave an answer: {why}")
     return result
 
 

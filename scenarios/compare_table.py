@@ -79,5 +79,8 @@ def caption(result: Comparison) -> str:
         else (f"{result.distinct_outcomes} distinct outcomes")
     )
     gap = "; gap: how far above a lower bound that no allocation can beat"
+    fronts = ", ".join(spec for spec, outcome in result.outcomes.items() if outcome.front)
+    several = f"; {fronts}: one point of a front, chosen for several objectives"
     cut = "interrupted, the rest was not run; " if result.interrupted else ""
-    return f"{cut}{luck}; {outcomes}" + (gap if any("gap" in r for r in result.summary()) else "")
+    shown = gap if any("gap" in r for r in result.summary()) else ""
+    return f"{cut}{luck}; {outcomes}{shown}{several if fronts else ''}"

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 COLOURS = ("#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#BBBBBB")
 """P. Tol's "bright" scheme, for lines."""
 
+DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
+"""Where there are more searches than colours, the next round of them has other dashes."""
+
 LEAST_SECONDS = 1e-4
 """Where the axis of time begins at the latest: nothing is known about earlier moments."""
 
@@ -78,6 +81,11 @@ def curves_chart(
         figure.savefig(path, format=kind, dpi=dpi, metadata=style.undated(kind))
 
 
+def look(i: int) -> tuple[str, Any]:
+    """Colour and dashes of the i-th search: no two of the first 28 are alike."""
+    return COLOURS[i % len(COLOURS)], DASHES[i // len(COLOURS) % len(DASHES)]
+
+
 def _paint(outcomes: Mapping[str, Outcome], title: str, objective: str, width: float) -> Any:
     searches = [spec for spec, o in outcomes.items() if len(o.curve) > 1]
     single = [spec for spec in outcomes if spec not in searches]
@@ -97,10 +105,11 @@ def _paint(outcomes: Mapping[str, Outcome], title: str, objective: str, width: f
         axes.plot(max(point.seconds, LEAST_SECONDS), point.objective / scale, "o",
                   color=style.MUTED, markersize=3, markeredgewidth=0)  # fmt: skip
     for i, spec in enumerate(searches):
-        colour = COLOURS[i % len(COLOURS)]
+        colour, dashes = look(i)
         x = [max(p.seconds, LEAST_SECONDS) for p in outcomes[spec].curve] + [end]
         y = [p.objective / scale for p in outcomes[spec].curve]
-        axes.plot(x, [*y, y[-1]], drawstyle="steps-post", color=colour, linewidth=1.3)
+        axes.plot(x, [*y, y[-1]], drawstyle="steps-post", color=colour, linestyle=dashes,
+                  linewidth=1.3)  # fmt: skip
         labels.append((y[-1], spec, colour))
     words = objective.replace("_", " ")
     axes.set_xlabel("CPU seconds of the search", labelpad=2)

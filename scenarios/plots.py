@@ -185,7 +185,7 @@ def _draw_line(axes: Axes, row: int, line: Line, best: float, scale: float, unit
     across = axes.get_yaxis_transform()
     finite = [v for v in line.values if math.isfinite(v)]
     if not math.isfinite(line.mean):
-        why = "no allocation found" if line.error else "loses requests"
+        why = "no answer" if line.error else "loses requests"
         axes.text(0.01, row, why, ha="left", color=style.MUTED, fontstyle="italic",
                   transform=across, **note)  # fmt: skip
     else:

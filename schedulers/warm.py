@@ -18,7 +18,8 @@ from simulator.workload import Arrivals, Stream
 if TYPE_CHECKING:
     from schedulers.base import Scheduler
 
-EVALUATIONS = 32
+EVALUATIONS = 160
+"""Enough for the plans of list schedulers, a first population and a generation of children."""
 _DONE: set[tuple[Any, ...]] = set()
 
 

@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from schedulers.effort import nominal_evaluations
+from schedulers.local.annealing import Annealing
 from schedulers.starts import judged_starts, rows
 from schedulers.streams.anneal import Elite
 from schedulers.streams.demand import bottleneck_demand
@@ -43,6 +44,7 @@ from simulator.arrays import FloatArray, IntArray
 if TYPE_CHECKING:
     from numpy.random import Generator
 
+    from schedulers.base import Scheduler
     from schedulers.budget import Budget
     from schedulers.timeline import Plan
     from simulator.allocation import Allocation
@@ -257,7 +259,7 @@ class StreamSearch:
         Units that are moved at once to leave a local optimum.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     surrogate_share: float = 0.2
     elite: int = 32
     kicks: int = 3
@@ -269,14 +271,20 @@ class StreamSearch:
         if self.elite < 1 or self.kicks < 1:
             raise ValueError("elite and kicks must be at least 1")
 
+    def parts(self) -> tuple[Scheduler, ...]:
+        """Schedulers that may run, for `schedulers.warm`."""
+        return (Annealing(),)
+
     def schedule(self, problem: Problem, budget: Budget, rng: Generator) -> Allocation:
-        """Search until the budget is spent.
+        """Search until the budget is spent; where nothing queues behind a request, by annealing.
 
         Raises
         ------
         Infeasible
             No admissible allocation exists, or none was found.
         """
+        if all(stream.requests == 1 for stream in problem.streams):
+            return Annealing().schedule(problem, budget, rng)
         plans, values = judged_starts(problem, budget, least_left=0.75)
         if budget.left() > 0:
             improve_stream(

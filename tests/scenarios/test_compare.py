@@ -12,7 +12,8 @@ import pytest
 
 from scenarios import load
 from scenarios.compare import LEFT_OUT, Comparison, compare, default_specs
-from scenarios.curves import curves_chart
+from scenarios.compare_table import caption
+from scenarios.curves import curves_chart, look
 from scenarios.results import write_comparison
 from schedulers import names, registry
 from schedulers.base import solve
@@ -91,3 +92,15 @@ def test_charts_of_curves_refuse_what_they_cannot_draw(tmp_path: Path) -> None:
         curves_chart({"heft": outcome}, tmp_path / "c.gif", title="t", objective="makespan")
     with pytest.raises(InvalidScenario):
         curves_chart({}, tmp_path / "c.png", title="t", objective="makespan")
+
+
+def test_many_searches_look_different() -> None:
+    assert len({str(look(i)) for i in range(28)}) == 28
+    assert look(0) != look(7)
+
+
+def test_a_point_of_a_front_is_called_one() -> None:
+    result = compare(load("translation"), ("heft", "nsga2"), evaluations=40)
+    assert "nsga2: one point of a front" in caption(result)
+    alone = compare(load("translation"), ("heft",), evaluations=40)
+    assert "front" not in caption(alone)

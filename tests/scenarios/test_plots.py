@@ -96,7 +96,7 @@ def test_every_scheduler_is_named_and_no_text_overlaps(values: dict[str, Any]) -
     words = {text for text, _ in found}
     assert set(values) <= words and "pipeline on lab" in words
     if "cpop" in values:
-        assert {"loses requests", "no allocation found", "lower bound", "300 ms", "1.00x"} <= words
+        assert {"loses requests", "no answer", "lower bound", "300 ms", "1.00x"} <= words
     page = figure.bbox
     for text, box in found:
         assert box.x0 >= page.x0 - 1 and box.x1 <= page.x1 + 1, text

@@ -209,3 +209,11 @@ def test_a_search_without_limits_ends() -> None:
     plan = make("heft").plan(problem)
     improve_stream(problem, budget, np.random.default_rng(0), [plan])
     assert budget.best_objective <= problem.objective_of(plan.allocation(problem))
+
+
+def test_a_single_request_is_annealed() -> None:
+    """Nothing queues behind it, and the start alone would be no answer of a search."""
+    problem = random_problem(np.random.default_rng(3), tasks=9, nodes=3)
+    found = solve("stream_search", problem, evaluations=3000, seed=2)
+    assert found.objective == solve("annealing", problem, evaluations=3000, seed=2).objective
+    assert found.evaluations == 3000
