@@ -4,7 +4,7 @@
 
 For every size, a layered graph on 16 nodes at CCR 5 is solved on the CPU (compiled sequential
 simulation), on the CPU by levels, and on the GPU by levels, each for the same seconds of wall
-clock. Rows: objective over HEFT, restarts stepped per second, samples judged per second. Without
+clock. Rows: objective over HEFT, restarts stepped per second, evaluations per second. Without
 a CUDA device the rows of the CPU are written, and a sentence says what is missing.
 """
 
@@ -66,7 +66,7 @@ def main() -> int:
                 "/ HEFT": float(np.exp(np.log(ratio / heft).mean())),
                 "restart steps per s": float(steps.sum() / wall.sum()),
                 "restarts per s": float(steps.sum() / wall.sum() / Gradient().iterations),
-                "samples per s": float(samples.sum() / wall.sum()),
+                "evaluations per s": float(samples.sum() / wall.sum()),
                 "wall s": float(wall.mean()),
             })  # fmt: skip
     console().print(grid("Gradient search at equal wall time", rows))
@@ -93,7 +93,7 @@ def main() -> int:
 def run(
     scheduler: Gradient, problem: Any, seconds: float, seed: int
 ) -> tuple[float, int, int, float]:
-    """Objective, restart steps, samples and wall seconds of one run."""
+    """Objective, restart steps, evaluations and wall seconds of one run."""
     steps = 0
     original = Descent.step
 

@@ -65,7 +65,7 @@ class Portfolio:
         Share of the budget for the gradient, in [0, 1].
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     gradient: float = 0.25
 
     def __post_init__(self) -> None:

@@ -10,6 +10,7 @@ from schedulers.admissible import rules_of
 from schedulers.gradient.kernel import Soft
 from schedulers.gradient.penalties import Penalties
 from schedulers.gradient.relaxed import Levels, Sequential
+from schedulers.gradient.steps import adam_step, fill_prices, soft_chances
 from simulator.arrays import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ keeps subnormal numbers out: they are slow."""
 class Descent:
     """Logits of R restarts.
 
+    Where the loss is the soft makespan of the compiled simulation and nothing else, softmax and
+    Adam are compiled as well (`schedulers.gradient.steps`); else they are torch's.
+
     Parameters
     ----------
     theta : (R, T, V, N) float array
@@ -37,6 +41,12 @@ class Descent:
         The compiled simulation instead of the level-batched one; CPU only.
     load_weight : (R,) float array
         Weight of the bottleneck load in each restart.
+
+    Attributes
+    ----------
+    price : (B, T, N) float array, or None
+        Of the last step: how much the loss rises, to first order, as a task goes to a node instead
+        of the node where it rises least. None without gradients.
     """
 
     def __init__(
@@ -65,7 +75,14 @@ class Descent:
         if self._moving:
             self._penalties = Penalties(problem, soft, device, dtype)
             self._adam = torch.optim.Adam([self._theta], lr=learning_rate, fused=True)
+        self.price: FloatArray | None = None
+        self._mask = soft.mask
         self._first_load: Tensor | None = None
+        self._compiled = sequential and self._ties is None and not self._penalties
+        if self._compiled:
+            self._rate, self._count = learning_rate, 0
+            self._logits: FloatArray = self._theta.detach().numpy()
+            self._means = np.zeros((2, *theta.shape))
 
     @staticmethod
     def _bundles(problem: Problem, soft: Soft, device: str, dtype: Any) -> Any:
@@ -115,6 +132,13 @@ class Descent:
         """
         import torch
 
+        if self._compiled:
+            plain, rank = self._compiled_step(tau)
+            if rows is None:
+                return plain, rank
+            if self.price is not None:
+                self.price = self.price[rows]
+            return plain[rows], rank[rows]
         with torch.set_grad_enabled(self._moving):
             chance = self.chance(tau)
             wanted = chance.detach()
@@ -123,6 +147,7 @@ class Descent:
             plain = np.asarray(wanted.to("cpu", torch.float64).numpy())
             if not self._moving:
                 return plain, self._ranks.ranks(plain)
+            chance.retain_grad()
             loss = self._loss(chance, tau)
         if self._sequential:
             rank = self._ranks.rank if rows is None else self._ranks.rank[rows]
@@ -131,7 +156,31 @@ class Descent:
         self._adam.zero_grad()
         loss.sum().backward()  # type: ignore[no-untyped-call]
         self._adam.step()
+        assert chance.grad is not None
+        grad = chance.grad
+        if rows is not None:
+            grad = grad[torch.as_tensor(rows, device=grad.device)]
+        self.price = self._prices(grad.to("cpu", torch.float64).numpy())
         return plain, rank
+
+    def _prices(self, grad: FloatArray) -> FloatArray:
+        """(B, T, N) prices from derivatives by probabilities (B, T, V, N)."""
+        price = np.empty((*grad.shape[:2], grad.shape[3]))
+        fill_prices(np.ascontiguousarray(grad), self._mask, price)
+        return price
+
+    def _compiled_step(self, tau: float) -> tuple[FloatArray, FloatArray]:
+        """`step` without torch."""
+        chance = np.empty_like(self._logits)
+        soft_chances(self._logits, self._mask, tau, DEEPEST, chance)
+        if not self._moving:
+            return chance, self._ranks.ranks(chance)
+        _, grad = self._ranks.both(chance, WIDTH * tau, HEAT * tau)
+        self.price = self._prices(grad)
+        self._count += 1
+        first, second = self._means
+        adam_step(self._logits, first, second, chance, grad, tau, self._rate, self._count)
+        return chance, self._ranks.rank
 
     def _loss(self, chance: Tensor, tau: float) -> Tensor:
         if self._levels is None:

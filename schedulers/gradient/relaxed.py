@@ -67,20 +67,20 @@ class Sequential:
         heat : float
             Of the soft maximum over finishes; 0: exact.
         """
-
-        def run(p: FloatArray) -> tuple[FloatArray, FloatArray]:
-            p = np.ascontiguousarray(p)
-            if not self._sorted:  # the kernel's insertion sort wants a good beginning
-                self._sorted = True
-                soft_ranks(self.soft, self._tape, p, self.rank)
-                for r, rank in enumerate(self.rank):
-                    self._order[r] = np.lexsort((self.soft.position, -rank))
-            value, grad = np.empty(len(p)), np.empty_like(p)
-            soft_list(self.soft, self._tape, p, width, heat, self._order, self.rank, value, grad)
-            return value, grad
-
-        value: Tensor = _function().apply(chance, run)
+        value: Tensor = _function().apply(chance, lambda p: self.both(p, width, heat))
         return value
+
+    def both(self, chance: FloatArray, width: float, heat: float) -> tuple[FloatArray, FloatArray]:
+        """Soft makespans (R,) and their gradients (R, T, V, N); parameters as for a call."""
+        p = np.ascontiguousarray(chance)
+        if not self._sorted:  # the kernel's insertion sort wants a good beginning
+            self._sorted = True
+            soft_ranks(self.soft, self._tape, p, self.rank)
+            for r, rank in enumerate(self.rank):
+                self._order[r] = np.lexsort((self.soft.position, -rank))
+        value, grad = np.empty(len(p)), np.empty_like(p)
+        soft_list(self.soft, self._tape, p, width, heat, self._order, self.rank, value, grad)
+        return value, grad
 
     def ranks(self, chance: FloatArray) -> FloatArray:
         """Upward ranks alone (R, T), scaled."""

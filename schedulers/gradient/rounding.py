@@ -8,6 +8,8 @@ import numpy as np
 
 from schedulers.decode import Decoded, Decoder
 from schedulers.exactness import plan_is_exact
+from schedulers.gradient.steps import fill_biases
+from schedulers.local.search import Found
 from simulator.allocation import Allocation
 from simulator.arrays import FloatArray, IntArray
 
@@ -15,22 +17,32 @@ if TYPE_CHECKING:
     from schedulers.budget import Budget
     from simulator.problem import Problem
 
-IMPOSSIBLE = 1e-300
-"""Least probability that counts: its logarithm stays finite."""
 
-
-def biases(chance: FloatArray, weight: FloatArray, scale: float) -> FloatArray:
-    """(B, T, N) seconds: -lambda log P of each node, over the best node of the task.
+def biases(
+    chance: FloatArray,
+    weight: FloatArray,
+    scale: float,
+    price: FloatArray | None = None,
+    toll: FloatArray | None = None,
+) -> FloatArray:
+    """(B, T, N) seconds: -lambda log P of each node, over the best node of the task, and a price.
 
     Parameters
     ----------
-    chance : (B, T, V, N) float array
-    weight : (B,) float array, lambda
+    chance : (R, T, V, N) float array
+    weight : (B,) float array, lambda of every sample; B / R samples of each row of `chance` follow
+        each other
     scale : float, seconds
+    price : (R, T, N) float array or None
+        What the objective, as a share of the scale, would rise by if the task went to a node, by
+        the gradient, over what it would rise by on the best node.
+    toll : (B,) float array, weight of the price in every sample; with `price` only
     """
-    share = np.maximum(chance.sum(axis=2), IMPOSSIBLE)
-    share /= share.max(axis=2, keepdims=True)
-    return -np.log(share) * (weight * scale)[:, None, None]
+    bias = np.empty((len(weight), chance.shape[1], chance.shape[3]))
+    if price is None or toll is None:
+        price, toll = np.empty((0, 0, 0)), np.empty(0)
+    fill_biases(np.ascontiguousarray(chance), weight * scale, price, toll * scale, bias)
+    return bias
 
 
 class Rounding:
@@ -66,6 +78,16 @@ class Rounding:
             again = self._decoder(priority[i : i + 1], None if bias is None else bias[i : i + 1])
             self._keep(again[:3], again.makespan, 0)
         return found.makespan
+
+    def decode(self, priority: FloatArray, bias: FloatArray) -> Decoded:
+        """Samples that were judged before, once more: their placements, at no cost."""
+        return self._decoder(priority, bias)
+
+    def found(self, found: Found) -> None:
+        """Keep what a local search found, already charged, if it is better than the incumbent."""
+        if found.makespan < self.best_value:
+            batch = (found.node[None], found.variant[None], found.priority[None])
+            self._keep(batch, np.array([found.makespan]), 0)
 
     def _judge(self, batch: tuple[IntArray, IntArray, IntArray], planned: FloatArray) -> FloatArray:
         value = planned

@@ -36,11 +36,12 @@ from schedulers.effort import nominal_evaluations
 from schedulers.exactness import plan_is_exact
 from schedulers.gradient.descent import Descent
 from schedulers.gradient.model import soft_of
+from schedulers.gradient.polish import Polish
 from schedulers.gradient.rounding import Rounding, biases
 from schedulers.gradient.starts import logits
 from schedulers.starts import planned, rows
 from schedulers.timeline import Plan
-from simulator.arrays import FloatArray
+from simulator.arrays import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -59,8 +60,12 @@ MOST_RESTARTS, MOST_LOGITS = 256, 25_000_000
 """Restarts and logits of a batch on an accelerator at most."""
 BATCH_SECONDS = 0.2
 """What a batch should take: from it follow the restarts of a batch on large problems."""
+RESERVE = 0.1
+"""Share of what is left that the last batch leaves to the descents."""
 LEAST_LAMBDA, MOST_LAMBDA = 1e-4, 0.15
 """Range of lambda, as shares of the best makespan found by the heuristics."""
+LEAST_TOLL, MOST_TOLL = 0.03, 1.0
+"""Range of the weight of the gradient's prices in the samples that heed them."""
 COLDEST = 0.1
 
 
@@ -79,6 +84,9 @@ class Gradient:
         Samples decoded from every restart at each step.
     certainty : float
         Logit that a heuristic's placement, or the incumbent's, begins with.
+    descent : int
+        Moves for each task in a descent from the best sample of every restart, where the makespan
+        of plans is the objective; 0: none. The longer it is, the less the gradients matter.
     batches : int
         Batches of restarts, where the budget has no limit; fewer where samples are simulated and
         runs are long.
@@ -89,11 +97,12 @@ class Gradient:
         auto: cuda where there is one.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     learning_rate: float = 0.2
     iterations: int = 60
     samples: int = 2
     certainty: float = 2.0
+    descent: int = 0
     batches: int = 8
     forward: Literal["auto", "sequential", "levels"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -109,6 +118,9 @@ class Gradient:
         for name in ("iterations", "samples", "batches"):
             if getattr(self, name) < 1:
                 raise InvalidSpec(f"gradient: {name} must be >= 1, got {getattr(self, name)}")
+        if not 0 <= self.descent <= 1_000_000:
+            got = self.descent
+            raise InvalidSpec(f"gradient: descent must be in [0, 1000000], got {got}")
         if self.forward == "sequential" and self.device == "cuda":
             raise InvalidSpec("gradient: forward=sequential runs on device=cpu only")
 
@@ -154,6 +166,9 @@ class _Run:
         self.how, self.problem, self.budget, self.rng = how, problem, budget, rng
         self.rounding, self.scale = rounding, scale
         self.soft = soft_of(problem, scale)
+        self.polish: Polish | None = None
+        if how.descent and rounding.exact:
+            self.polish = Polish(problem, budget, rounding, how.descent)
         self.device = _device(how)
         self.sequential = how.forward == "sequential" or (
             how.forward == "auto" and self.device == "cpu"
@@ -178,24 +193,39 @@ class _Run:
             self.problem, self.soft, theta, how.learning_rate, self.device, self.sequential, load
         )
         whole = max(budget.left(), 1e-9)
+        spare = RESERVE * whole if self.polish is not None and budget.limited else 0.0
         for i in range(how.iterations):
-            left = budget.left()
+            left = budget.left() - spare
             if left <= 0.0:
-                return
+                break
             # Where the rest of the budget holds no whole batch, cool down faster.
-            gone = max(i / max(how.iterations - 1, 1), 1.0 - left / whole if budget.limited else 0)
+            spent = 1.0 - left / (whole - spare) if budget.limited else 0.0
+            gone = max(i / max(how.iterations - 1, 1), spent)
             rows = None
             if restarts > RESTARTS:  # more than the decoder could keep up with
                 rows = np.sort(rng.choice(restarts, RESTARTS, replace=False))
             chance, rank = descent.step(COLDEST**gone, rows)
-            self._sample(chance, rank)
+            numbers = np.arange(restarts) if rows is None else rows
+            self._sample(chance, rank, descent.price, numbers)
+        if self.polish is not None:
+            self.polish.descend(rng)
 
-    def _sample(self, chance: FloatArray, rank: FloatArray) -> None:
-        """Round every restart a few times, with lambdas of its own."""
+    def _sample(
+        self, chance: FloatArray, rank: FloatArray, price: FloatArray | None, numbers: IntArray
+    ) -> None:
+        """Round every restart, of the given numbers, a few times, with lambdas of its own.
+
+        Every second sample heeds the prices of the gradient as well.
+        """
         restarts, samples = len(chance), self.how.samples
+        toll = np.exp(self.rng.uniform(np.log(LEAST_TOLL), np.log(MOST_TOLL), restarts * samples))
+        toll[::2] = 0.0
         exponent = self.rng.uniform(np.log(LEAST_LAMBDA), np.log(MOST_LAMBDA), restarts * samples)
-        bias = biases(np.repeat(chance, samples, axis=0), np.exp(exponent), self.scale)
-        self.rounding(np.repeat(rank, samples, axis=0), bias)
+        bias = biases(chance, np.exp(exponent), self.scale, price, toll)
+        priority = np.repeat(rank, samples, axis=0)
+        value = self.rounding(priority, bias)
+        if self.polish is not None:
+            self.polish.remember(np.repeat(numbers, samples)[: len(value)], value, priority, bias)
 
 
 def _device(how: Gradient) -> str:

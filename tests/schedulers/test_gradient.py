@@ -266,6 +266,8 @@ def test_learning_rate_0_takes_no_gradients(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(Sequential, "__call__", refuse)
     monkeypatch.setattr(Levels, "__init__", refuse)
+    monkeypatch.setattr(Sequential, "both", refuse)
+    monkeypatch.setattr(descent, "adam_step", refuse)
     monkeypatch.setattr(torch.optim, "Adam", refuse)
     monkeypatch.setattr(torch.Tensor, "backward", refuse)
     outcome = solve("gradient[learning_rate=0.0]", diamond(), evaluations=300)
@@ -280,7 +282,7 @@ def test_the_ablation_begins_where_the_search_does() -> None:
         run = []
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(
-                search._Run, "_sample", lambda self, chance, rank, to=run: to.append(chance.copy())
+                search._Run, "_sample", lambda self, chance, *_, to=run: to.append(chance.copy())
             )
             Gradient(learning_rate=rate, iterations=3, batches=1).schedule(
                 problem, Budget(problem), np.random.default_rng(4)
@@ -325,6 +327,58 @@ def test_values_of_some_restarts_are_those_of_all(sequential: bool) -> None:
         some, its_rank = runs[1].step(tau, rows)
         assert np.array_equal(some, chance[rows])
         assert np.array_equal(its_rank, rank[rows])
+
+
+@pytest.mark.parametrize("rate", [0.2, 0.0])
+def test_compiled_steps_are_those_of_torch(rate: float) -> None:
+    """Softmax, gradient and Adam, with a forbidden option and several variants."""
+    for problem in (diamond(), TINY["variants"](), TINY["forbidden"]()):
+        soft = soft_of(problem, solve("heft", problem).objective)
+        theta = np.random.default_rng(8).normal(size=(3, *soft.hold.shape))
+        fast, slow = (
+            descent.Descent(problem, soft, theta, rate, "cpu", True, np.ones(3)) for _ in "ab"
+        )
+        assert fast._compiled
+        slow._compiled = False
+        for tau in (1.0, 0.7, 0.4):
+            for mine, other in zip(fast.step(tau), slow.step(tau), strict=True):
+                assert np.allclose(mine, other, rtol=1e-5, atol=1e-9)
+            assert (fast.price is None) == (rate == 0.0)
+            if fast.price is not None:
+                assert np.allclose(fast.price, slow.price, rtol=1e-4, atol=1e-9)
+        assert np.allclose(fast._theta.detach(), slow._theta.detach(), rtol=1e-5)
+
+
+def test_prices_are_what_the_objective_rises_by() -> None:
+    """One task of 2 s on p and 5 s on q: the other node costs 3 s more, whatever the chances."""
+    problem = from_table([[2, 5]], [])
+    run = descent.Descent(
+        problem, soft_of(problem, 1.0), np.zeros((2, 1, 1, 2)), 0.2, "cpu", True, np.ones(2)
+    )
+    run.step(1.0)
+    assert run.price is not None
+    assert np.allclose(run.price, [[[0.0, 3.0]]] * 2)
+    p = np.full((1, 1, 1, 2), 0.5)
+    bias = biases(p, np.zeros(2), 10.0, run.price[:1], np.array([0.0, 0.5]))
+    assert np.allclose(bias, [[[0.0, 0.0]], [[0.0, 15.0]]])
+
+
+@pytest.mark.parametrize("name", ["variants", "traps", "groups", "forbidden"])
+def test_descents_keep_the_rules_and_the_budget(name: str) -> None:
+    problem = TINY[name]()
+    outcome = solve("gradient[descent=5,iterations=3]", problem, evaluations=400)
+    check_allocation(problem, outcome.allocation)
+    assert outcome.evaluations <= 400
+
+
+def test_descents_go_where_samples_alone_do_not() -> None:
+    problem = random_problem(np.random.default_rng(12), tasks=40, nodes=4)
+    assert plan_is_exact(problem)
+    how = "iterations=2,batches=1,learning_rate=0.0"
+    bare = solve(f"gradient[{how}]", problem, seed=1)
+    polished = solve(f"gradient[{how},descent=200]", problem, seed=1)
+    assert polished.objective < bare.objective
+    assert polished.evaluations > bare.evaluations + 200 * problem.n_tasks
 
 
 def test_the_number_of_torch_threads_is_left_as_it_was() -> None:
@@ -379,6 +433,7 @@ def test_the_same_answer_in_other_processes() -> None:
     ("options", "message"),
     [
         ({"learning_rate": -1.0}, "learning_rate must be in .0, 100., got -1.0"),
+        ({"descent": -1}, "descent must be in .0, 1000000., got -1"),
         ({"samples": 0}, "samples must be >= 1, got 0"),
         ({"forward": "sequential", "device": "cuda"}, "runs on device=cpu only"),
     ],
