@@ -177,12 +177,8 @@ def _readable(fields: Mapping[str, Any]) -> Any:
     out = Line()
     for key, value in fields.items():
         if isinstance(value, Mapping):
-            out[key] = Line(
-                {
-                    k: Line(v) if isinstance(v, Mapping) else _with_unit(key, v)
-                    for k, v in value.items()
-                }
-            )
+            plain = {k: _with_unit(key, v) for k, v in value.items()}
+            out[key] = Line((k, Line(v) if isinstance(v, Mapping) else v) for k, v in plain.items())
         elif isinstance(value, list | tuple):
             out[key] = Row(value)
         else:

@@ -168,8 +168,9 @@ def _measured(gpu: Gpu) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if gpu.memory_bytes is not None:
         found["memory"] = gpu.memory_bytes
-    if links.pcie_bandwidth(gpu) is not None:
-        found["load_bandwidth"] = links.pcie_bandwidth(gpu)
+    load = links.pcie_bandwidth(gpu)
+    if load is not None:
+        found["load_bandwidth"] = load
     if gpu.power_watts is not None:
         found["busy_watts"] = gpu.power_watts
     return found
@@ -184,7 +185,7 @@ def _figures(gpu: Gpu, card: Card, devices: Devices) -> dict[str, Any]:
         peaks = {k: v * 1e12 for k, v in zip(("fp32", "fp16", "bf16"), card.peaks, strict=True)}
         shares = cards.efficiency(like["efficiency"], peaks)
     measured = _measured(gpu)
-    watts = float(measured.get("busy_watts", like["busy_watts"]))
+    watts: float = measured.get("busy_watts", like["busy_watts"])
     return {
         "kind": "gpu",
         "peak_flops": peaks,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.errors import InvalidScenario
+from simulator.units import format_si
 
 NETWORK = "network"
 BANDWIDTH = 1.186e9
@@ -84,10 +85,11 @@ def merge(
         "switches": [*switches, NETWORK],
         "links": links,
     }
-    return (
-        data,
-        f"network between hosts: {bandwidth:g} B/s each way and {latency:g} s to its switch",
+    note = (
+        f"network between hosts: {format_si(bandwidth, 'B/s')} each way, {format_si(latency, 's')} "
+        "from each host to its switch"
     )
+    return data, note
 
 
 def _host(part: Part) -> str:

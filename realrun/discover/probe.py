@@ -57,7 +57,8 @@ def discover() -> Machine:
 
 def host_name(text: str) -> str:
     """A host's name as a cluster file may hold it."""
-    return re.sub(r"[\x00-\x20\x7f/]|-(?=[->])", "", text)[:50] or "localhost"
+    plain = re.sub(r"[^A-Za-z0-9._-]|-(?=-)", "", text)
+    return plain[:50] or "localhost"
 
 
 def run(command: Sequence[str]) -> Answer:
