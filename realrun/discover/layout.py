@@ -53,10 +53,13 @@ def describe(machine: Machine, devices: Devices) -> Description:
     for domain in machine.domains:
         nodes[domains[domain.index]] = _processor(machine, domain, devices)
     notes += _processor_notes(machine, devices)
+    about: dict[str, list[str]] = {}
     for gpu in machine.gpus:
         found, remarks = _gpu(gpu, devices)
         nodes |= found
-        notes += remarks
+        for remark in remarks:
+            about.setdefault(remark, []).append(links.gpu_name(gpu))
+    notes += [f"{', '.join(names)}: {remark}" for remark, names in about.items()]
     for name, node in nodes.items():
         node |= {"host": machine.host, "failure_domain": machine.host}
         if name == domains[machine.domains[0].index]:
@@ -142,7 +145,7 @@ def _gpu(gpu: Gpu, devices: Devices) -> tuple[dict[str, dict[str, Any]], list[st
     card = cards.card_of(gpu.name)
     notes = []
     if card is None:
-        notes.append(f"{name}: {gpu.name!r} is not a known device; peaks as those of an L4")
+        notes.append(f"{gpu.name!r} is not a known device; peaks as those of an L4")
         card = UNKNOWN_CARD
     if not gpu.partitioned:
         exact = not card.peaks and card is not UNKNOWN_CARD
@@ -150,12 +153,12 @@ def _gpu(gpu: Gpu, devices: Devices) -> tuple[dict[str, dict[str, Any]], list[st
         if exact:
             return {name: {"device": card.device, **_measured(gpu)}}, notes
         if card is not UNKNOWN_CARD:
-            notes.append(f"{name}: peaks of the data sheet; efficiency as that of {card.device}")
+            notes.append(f"peaks of the data sheet; efficiency as that of {card.device}")
         return {name: node}, notes
     if not gpu.slices:
-        return {}, [*notes, f"{name}: MIG is on, but there is no slice; it runs nothing"]
+        return {}, [*notes, "MIG is on, but there is no slice; it runs nothing"]
     notes.append(
-        f"{name}: a MIG slice has its share of the card's peaks, bandwidth and power, by slices of "
+        "a MIG slice has its share of the card's peaks, bandwidth and power, by slices of "
         "compute and of memory; efficiency as that of the whole card"
     )
     whole = _figures(gpu, card, devices)
@@ -185,7 +188,7 @@ def _figures(gpu: Gpu, card: Card, devices: Devices) -> dict[str, Any]:
         peaks = {k: v * 1e12 for k, v in zip(("fp32", "fp16", "bf16"), card.peaks, strict=True)}
         shares = cards.efficiency(like["efficiency"], peaks)
     measured = _measured(gpu)
-    watts: float = measured.get("busy_watts", like["busy_watts"])
+    watts = like["busy_watts"] if gpu.power_watts is None else gpu.power_watts
     return {
         "kind": "gpu",
         "peak_flops": peaks,

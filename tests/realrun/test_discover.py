@@ -176,6 +176,12 @@ def test_a_gpu_that_nobody_knows_is_marked() -> None:
     assert node.peak_flops == devices()["l4"]["peak_flops"] and node.device == ""
 
 
+def test_what_holds_for_several_gpus_is_said_once() -> None:
+    notes = describe(machine("workstation"), devices()).notes
+    said = "gpu-0, gpu-1, gpu-2, gpu-3: peaks of the data sheet; efficiency as that of a100-80gb"
+    assert notes.count(said) == 1
+
+
 def test_a_processor_of_the_table_is_named_and_another_counted() -> None:
     plain = machine("one", gpus=())
     node = cluster(plain).nodes[0]
