@@ -1,4 +1,4 @@
-"""Portfolio: heuristics, then gradient, then annealing; what fits the problem, for as long as fits.
+"""Portfolio: heuristics, gradient, then memetic or annealing; what fits the problem and the budget.
 
 Papers: B. A. Huberman, R. M. Lukose, T. Hogg, "An economics approach to hard computational
 problems", Science 275(5296), 1997, doi:10.1126/science.275.5296.51; C. P. Gomes, B. Selman,
@@ -14,7 +14,9 @@ so far, because the earlier ones are good starts for the later ones.
 * All quick list schedulers plan, and the simulator judges the plans.
 * If the best meets the lower bound, it is optimal and the search ends.
 * One request at a time: `gradient` for a share of the budget, unless the graph is so small that
-  annealing sees all of it at once, or so large that the budget allows few steps; then `annealing`.
+  annealing sees all of it at once, or so large that the budget allows few steps. Then `memetic`
+  where messages take much longer than tasks, because annealing gets stuck between clusters of tasks
+  there and crossover does not; `annealing` for the rest, and everywhere else.
 * Streams of requests: the search of `stream_search`.
 
 Cost: the whole budget; without a limit, that of its stages. Memory that of the largest stage.
@@ -32,6 +34,7 @@ import numpy as np
 
 from schedulers.bounds import lower_bound
 from schedulers.exactness import plan_is_exact
+from schedulers.genetic.memetic import Memetic
 from schedulers.gradient.search import Gradient
 from schedulers.local.annealing import Annealing
 from schedulers.starts import judged_starts
@@ -50,6 +53,15 @@ SMALL = 12
 
 LITTLE = 0.2
 """Communication-to-computation ratio up to which the gradient is left out."""
+
+MUCH = 2.0
+"""Communication-to-computation ratio from which the memetic search takes over from annealing."""
+
+LARGE = 300
+"""Tasks up to which it does: it needs time for many children."""
+
+MEMETIC = 0.9
+"""Its share of what the gradient has left."""
 
 MET = 1e-9
 """Relative distance from the bound within which the search ends."""
@@ -75,7 +87,7 @@ class Portfolio:
 
     def parts(self) -> tuple[Scheduler, ...]:
         """Schedulers that may run, for `schedulers.warm`."""
-        return (Gradient(), Annealing())
+        return (Gradient(), Memetic(), Annealing())
 
     def schedule(self, problem: Problem, budget: Budget, rng: Generator) -> Allocation:
         """Search until the budget is spent or the bound is met.
@@ -99,15 +111,19 @@ class Portfolio:
         return fallback if budget.best is None else budget.best
 
     def _single(self, problem: Problem, budget: Budget, rng: Generator) -> None:
-        """One request of every stream: gradient, then annealing from the best."""
-        small = problem.n_tasks <= SMALL or communication_ratio(problem) <= LITTLE
+        """One request of every stream: gradient, memetic, then annealing from the best."""
+        ratio = communication_ratio(problem)
+        small = problem.n_tasks <= SMALL or ratio <= LITTLE
         share = 0.0 if small else self.gradient
         if not plan_is_exact(problem):
             share /= 2.0
         if share > 0 and budget.left() > 0:
             limit = None if budget.limited else 2_000
             Gradient(batches=2).schedule(problem, budget.portion(share, limit), rng)
-        if budget.left() > 0 and share < 1:
+        crossed = ratio > MUCH and SMALL < problem.n_tasks <= LARGE and plan_is_exact(problem)
+        if budget.left() > 0 and share < 1 and crossed:
+            Memetic().schedule(problem, budget.portion(MEMETIC), rng)
+        if budget.left() > 0 and share < 1 and (budget.limited or not crossed):
             Annealing().schedule(problem, budget, rng)
 
 

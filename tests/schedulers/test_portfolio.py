@@ -8,7 +8,8 @@ import pytest
 from scenarios.generate import generate
 from schedulers import solve
 from schedulers.budget import Budget
-from schedulers.portfolio import Portfolio, communication_ratio
+from schedulers.genetic.memetic import Memetic
+from schedulers.portfolio import MUCH, Portfolio, communication_ratio
 from schedulers.registry import InvalidSpec, make
 from schedulers.starts import QUICK, judged_starts
 from simulator.problem import Problem
@@ -27,6 +28,26 @@ def test_it_is_never_worse_than_what_it_starts_from(ccr: float) -> None:
     outcome = solve("portfolio", problem, evaluations=20_000)
     assert outcome.objective <= best
     assert outcome.evaluations <= 20_000
+
+
+@pytest.mark.parametrize(("ccr", "crossed"), [(1.0, False), (8.0, True)])
+def test_memetic_runs_where_messages_outweigh_tasks(
+    ccr: float, crossed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = layered(ccr)
+    assert (communication_ratio(problem) > MUCH) == crossed
+    used = []
+    original = Memetic.schedule
+
+    def noted(self, problem, budget, rng):  # type: ignore[no-untyped-def]
+        used.append(problem.name)
+        return original(self, problem, budget, rng)
+
+    solve("portfolio", problem, evaluations=100)  # warms up
+    monkeypatch.setattr(Memetic, "schedule", noted)
+    outcome = solve("portfolio", problem, evaluations=9000)
+    assert bool(used) == crossed
+    assert outcome.evaluations <= 9000
 
 
 def test_what_annealing_finds_is_offered_on_the_way() -> None:
