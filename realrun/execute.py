@@ -41,7 +41,9 @@ BREAK_OFF_S = 5.0
 """Time that workers have to become idle when a run is broken off."""
 RELOAD_S = 60.0
 """Time that workers may take to load what they take over from a failed one."""
-_OBSERVED = ("cpu_s", "compute_s", "minor_faults", "switches", "bytes_sent", "worker")
+_OBSERVED = (
+    "cpu_s", "compute_s", "compute_wall_s", "minor_faults", "switches", "bytes_sent", "worker",
+)  # fmt: skip
 STATE_NAMES = {4: "skipped", 5: "cancelled"}
 
 Replan = Callable[["Problem", "Allocation", int], "Allocation"]
@@ -55,7 +57,8 @@ class RealRun:
     ----------
     trace : Trace
         Measured; `trace.observed` has (R, T) arrays: ``cpu_s`` (CPU seconds of the slot's thread
-        in the whole hold), ``compute_s`` (in the module alone), ``minor_faults``, ``switches``
+        in the whole hold), ``compute_s`` (in the module alone), ``compute_wall_s`` (the same by the
+        wall clock), ``minor_faults``, ``switches``
         (involuntary), ``bytes_sent``, ``worker`` (which executed it; differs from the allocation
         after a failure).
     outputs : mapping of (request, task name) to mapping of tensor name to array

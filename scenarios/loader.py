@@ -24,13 +24,15 @@ def cluster_names() -> list[str]:
     return layers.names("cluster")
 
 
-def load(name_or_path: str | Path) -> Scenario:
+def load(name_or_path: str | Path, calibration: str | Path | None = None) -> Scenario:
     """Load a scenario.
 
     Parameters
     ----------
     name_or_path : str or Path
         A catalogue name, a scenario file, or any file that `scenarios.importers` knows.
+    calibration : str or Path or None
+        File of measured workers that replace its cluster and durations.
 
     Returns
     -------
@@ -50,7 +52,12 @@ def load(name_or_path: str | Path) -> Scenario:
     """
     with within(""):
         path = layers.locate("scenario", str(name_or_path))
-        return _imported(path) or _scenario(path)
+        scenario = _imported(path) or _scenario(path)
+    if calibration is None:
+        return scenario
+    from realrun.calibrate import Calibration
+
+    return scenario.calibrated(Calibration.load(calibration))
 
 
 def load_cluster(name_or_path: str | Path) -> Cluster:

@@ -221,8 +221,18 @@ def calibrated(
         found.check_workers(workers.specs)
         return found, []
     say("measuring durations")
-    quick = calibrate(workers, scenario.streams, rounds=1, harvest=False, links=False)
+    quick = calibrate(
+        workers, {scenario.name: scenario.streams},
+        rounds=1, harvesting=False, links=False, costs=stored_costs(),
+    )  # fmt: skip
     return quick, ["durations measured quickly; `alloclab calibrate` measures them well"]
+
+
+def stored_costs() -> dict[str, dict[str, Any]]:
+    """What the catalogue's models do, as counted beforehand."""
+    from scenarios.models import load_models
+
+    return {name: dict(cost.__dict__) for name, cost in load_models().items()}
 
 
 def outside_of_validated(specs: tuple[WorkerSpec, ...]) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from simulator.cluster import Cluster
 from simulator.dynamics import Dynamics
@@ -11,6 +12,9 @@ from simulator.objective import Objective
 from simulator.problem import Problem
 from simulator.risk import Risk
 from simulator.workload import Stream
+
+if TYPE_CHECKING:
+    from realrun.calibrate import Calibration
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,21 @@ class Scenario:
                 plan_seed=seed,
                 plan_risk=self.plan_risk,
             )
+
+    def calibrated(self, calibration: Calibration) -> Scenario:
+        """The same scenario on measured workers: their nodes, overheads, links and durations.
+
+        Raises
+        ------
+        UnknownName
+            One of its models was not calibrated.
+        InvalidScenario
+            Its durations are given for its own nodes only.
+        """
+        placed = self.on(calibration.cluster())
+        return replace(
+            placed, streams=calibration.streams(self.streams), network=calibration.network
+        )
 
     def on(self, cluster: Cluster) -> Scenario:
         """The same scenario on another cluster.

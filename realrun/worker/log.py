@@ -15,7 +15,7 @@ from simulator.arrays import FloatArray
 
 COLUMNS = (
     "request", "task", "slot", "ready", "start", "finish", "cpu_s", "compute_s",
-    "minor_faults", "switches", "epoch", "bytes_sent",
+    "minor_faults", "switches", "epoch", "bytes_sent", "compute_wall_s",
 )  # fmt: skip
 STATUS = ("heartbeat", "busy_since", "task", "late_start_s")
 

@@ -271,6 +271,7 @@ class Runner:
         bundle = self.programs[instance.task](instance.request, given)
         self.context.synchronise()
         compute = time.thread_time() - cpu
+        took = self.now() - start
         if any(self.transport.holds(t) for t in bundle.values()):
             bundle = {name: tensor.clone() for name, tensor in bundle.items()}
         sent = [
@@ -286,7 +287,7 @@ class Runner:
         row = (
             instance.request, instance.task, slot, instance.ready_at, start, finish,
             time.thread_time() - cpu, compute, after.ru_minflt - usage.ru_minflt,
-            after.ru_nivcsw - usage.ru_nivcsw, self.epoch, sum(s.size for _, _, s in sent),
+            after.ru_nivcsw - usage.ru_nivcsw, self.epoch, sum(s.size for _, _, s in sent), took,
         )  # fmt: skip
         return {"bundle": bundle, "sent": sent, "finish": finish, "row": row}
 
