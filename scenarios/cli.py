@@ -8,6 +8,8 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from scenarios.cli_calibrate import calibrate
+from scenarios.cli_discover import discover
 from scenarios.cli_options import (
     ClusterOpt,
     EngineOpt,
@@ -21,6 +23,8 @@ from scenarios.cli_options import (
     SecondsOpt,
     SeedOpt,
 )
+from scenarios.cli_run import run
+from scenarios.cli_validate import validate
 
 app = typer.Typer(
     name="alloclab",
@@ -136,7 +140,7 @@ def compare(
     from scenarios import results, tables
 
     chosen = load(scenario, cluster, network, objective, requests)
-    specs = _split_specs(schedulers)
+    specs = split_specs(schedulers)
     with tables.progress("Comparing") as step:
         comparison = work.compare(
             chosen, specs, seeds, seconds, evaluations, engine, step, step.watch
@@ -219,6 +223,12 @@ def doctor(json: JsonFlag = False) -> None:
         raise typer.Exit(1)
 
 
+app.command()(discover)
+app.command()(calibrate)
+app.command()(run)
+app.command()(validate)
+
+
 def load(
     name: str,
     cluster: str | None = None,
@@ -236,7 +246,7 @@ def load(
     return override(scenario, network=network, objective=objective, requests=requests)
 
 
-def _split_specs(text: str | None) -> list[str] | None:
+def split_specs(text: str | None) -> list[str] | None:
     """Split at commas that are not inside brackets: ``heft,genetic[population=64,start=heft]``."""
     if text is None:
         return None

@@ -78,6 +78,30 @@ def progress(title: str) -> Iterator[Steps]:
         yield Steps(lambda label: bar.update(task, description=f"{title}: {label}"))
 
 
+@contextmanager
+def bar(title: str) -> Iterator[Callable[[int, int, str], None]]:
+    """A progress bar on stderr for steps that are counted; silent when stderr is no terminal."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
+        TimeElapsedColumn(), TimeRemainingColumn(),
+    )  # fmt: skip
+    err = Console(stderr=True)
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as shown:
+        task = shown.add_task(title, total=None)
+        yield lambda done, total, label: shown.update(
+            task, completed=done, total=total, description=f"{title}: {label}"
+        )
+
+
 def grid(title: str, rows: Sequence[dict[str, Any]], caption: str | None = None) -> Table:
     """A table of rows; numbers right-aligned, columns that no row has left out."""
     keys = list(dict.fromkeys(key for row in rows for key in row))

@@ -66,6 +66,9 @@ def training_allocations(problem: Problem, count: int, seed: int) -> list[Alloca
     Each is a random one rotated through the nodes; only admissible and distinct ones are kept.
     """
     rng = np.random.default_rng([seed, 11])
+    # Where few allocations exist, half of them are left for validation to be surprised by.
+    every = int(np.prod(problem.allowed.any(axis=1).sum(axis=1), dtype=object))
+    count = min(count, max(problem.n_nodes, every // 2))
     found: dict[bytes, Allocation] = {}
     table = np.where(problem.allowed, problem.seconds, np.inf)
     for _ in range(50):

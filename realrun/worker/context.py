@@ -41,6 +41,11 @@ class Context:
             self._modules[reference] = build_module(reference, self.dtype, self.device)
         return self._modules[reference]
 
+    @property
+    def has_cpu_clock(self) -> bool:
+        """Whether the CPU time of a slot's thread is the time of what it executes."""
+        return self.device.type == "cpu" and self.spec.threads == 1
+
     def is_warm(self, key: Any) -> bool:
         """Whether a module has run here before."""
         return key in self._warm

@@ -270,8 +270,8 @@ class Runner:
         cpu, usage = time.thread_time(), resource.getrusage(resource.RUSAGE_THREAD)
         bundle = self.programs[instance.task](instance.request, given)
         self.context.synchronise()
-        compute = time.thread_time() - cpu
         took = self.now() - start
+        compute = time.thread_time() - cpu if self.context.has_cpu_clock else took
         if any(self.transport.holds(t) for t in bundle.values()):
             bundle = {name: tensor.clone() for name, tensor in bundle.items()}
         sent = [
@@ -284,9 +284,10 @@ class Runner:
             )
         after = resource.getrusage(resource.RUSAGE_THREAD)
         finish = self.now()
+        busy = time.thread_time() - cpu if self.context.has_cpu_clock else finish - start
         row = (
             instance.request, instance.task, slot, instance.ready_at, start, finish,
-            time.thread_time() - cpu, compute, after.ru_minflt - usage.ru_minflt,
+            busy, compute, after.ru_minflt - usage.ru_minflt,
             after.ru_nivcsw - usage.ru_nivcsw, self.epoch, sum(s.size for _, _, s in sent), took,
         )  # fmt: skip
         return {"bundle": bundle, "sent": sent, "finish": finish, "row": row}

@@ -1,0 +1,260 @@
+"""The report of a validation: tables for people, JSON, CSV, pictures and traces in a folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from realrun.validate import charts, judging
+from realrun.validate.protocol import Session
+from realrun.validate.summary import Pipeline, pooled, summarise
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that a validation found.
+
+    Parameters
+    ----------
+    pipelines : sequence of Pipeline
+    sessions : sequence of Session, one for each pipeline
+    facts : mapping
+        Machine, versions, date, command, calibration.
+    rules : Rules
+    seed : int
+    note : str or None
+        One line where the hardware is outside what was validated so far.
+    """
+
+    pipelines: Sequence[Pipeline]
+    sessions: Sequence[Session]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    rules: judging.Rules = field(default_factory=judging.Rules)
+    seed: int = 0
+    note: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """All figures as plain data."""
+        return {
+            **self.facts,
+            "rules_of_rejection": str(self.rules),
+            "pipelines": [summarise(p, self.rules, self.seed) for p in self.pipelines],
+            "pooled": pooled(self.pipelines, self.rules, self.seed),
+        }
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write report, rows, pictures and traces; returns the names of the files."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "report.json").write_text(to_json(self.to_dict()) + "\n", encoding="utf-8")
+        write_rows(self.pipelines, folder / "runs.csv")
+        charts.scatter(self.pipelines, folder / "scatter.png")
+        for pipeline, session in zip(self.pipelines, self.sessions, strict=True):
+            stem = file_stem(pipeline, self.pipelines)
+            for load, (case, measured) in session.shown.items():
+                who = ", ".join(case.candidate.made_by)
+                charts.gantts(case.predicted, measured, folder / f"gantt{stem}-{load}.png",
+                              f"{pipeline.name} on {pipeline.workers}, {load} load ({who})")  # fmt: skip
+            traces = {
+                f"{kind} {load}": trace
+                for load, (case, measured) in session.shown.items()
+                for kind, trace in (("simulated", case.predicted), ("real", measured))
+            }
+            if traces:
+                charts.perfetto(traces, folder / f"both{stem}.perfetto.json")
+        return sorted(p for p in folder.rglob("*") if p.is_file())
+
+
+def file_stem(pipeline: Pipeline, every: Sequence[Pipeline]) -> str:
+    """What tells the files of a pipeline from those of others; empty where there is one."""
+    if len(every) == 1:
+        return ""
+    same = [p for p in every if p.name == pipeline.name]
+    text = f"-{pipeline.name}" + (f"-{pipeline.workers}" if len(same) > 1 else "")
+    return "".join(c if c.isalnum() or c in "._-" else "_" for c in text)
+
+
+def to_json(data: Any) -> str:
+    """JSON text; NaN and infinities become null."""
+    return json.dumps(_plain(data), indent=1, ensure_ascii=False, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    return value
+
+
+def write_rows(pipelines: Sequence[Pipeline], path: Path) -> None:
+    """One CSV row for each run, with what was predicted for it and why it was rejected."""
+    import pandas as pd
+
+    rows = []
+    for p in pipelines:
+        for row in p.rows:
+            case = p.prediction(row["load"], row["allocation"])
+            flat = {k: v for k, v in row.items() if not isinstance(v, list | dict)}
+            rows.append({
+                "pipeline": p.name,
+                "workers": p.workers,
+                "made_by": "; ".join(case["made_by"]),
+                "harvested": case["harvested"],
+                "requests": case["requests"],
+                "predicted_makespan": case["makespan"],
+                "predicted_mean_latency": case["mean_latency"],
+                **flat,
+                "off_cpu": judging.off_cpu(row),
+                "violations": sum(row["violations"].values()),
+            })  # fmt: skip
+    pd.DataFrame(rows).to_csv(path, index=False)
+
+
+# ----- tables --------------------------------------------------------------------------------------
+def tables(data: Mapping[str, Any]) -> list[Table | str]:
+    """What the command prints: errors, ranking, ablation, fidelity; emulated runs apart."""
+    out: list[Table | str] = []
+    for emulated, title in ((False, ""), (True, " (emulated: tests engine and runtime only)")):
+        mine = [p for p in data["pipelines"] if p["emulated"] is emulated]
+        if not mine:
+            continue
+        groups = [(_name(p), p) for p in mine]
+        if not emulated and data["pooled"] and len(data["pooled"]["pipelines"]) > 1:
+            groups.append(("pooled", data["pooled"]))
+        out += [
+            _errors(f"Error of predictions{title}", groups),
+            _ranking(f"Order of allocations{title}", groups),
+            _ablation(f"Median error by wall clock with a term left out{title}", groups),
+            _fidelity(f"Fidelity{title}", groups),
+        ]
+    for p in data["pipelines"]:
+        out.append(_words(p))
+    return out
+
+
+def _name(p: Mapping[str, Any]) -> str:
+    return f"{p['pipeline']} on {p['workers']}"
+
+
+def _table(title: str, first: Sequence[str], numbers: Sequence[str]) -> Table:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold",
+                  box=None, pad_edge=False)  # fmt: skip
+    for name in first:
+        table.add_column(name, overflow="fold")
+    for name in numbers:
+        table.add_column(name, justify="right")
+    return table
+
+
+def percent(value: float | None, digits: int = 1, sign: bool = False) -> str:
+    """A share in percent; a dash where there is none."""
+    if value is None or value != value:
+        return "-"
+    return f"{100 * value:{'+' if sign else ''}.{digits}f} %"
+
+
+KINDS = (
+    ("durations", "durations"),
+    ("wall clock, all", "wall_clock"),
+    ("wall clock, kept", "wall_clock_survivors"),
+    ("noise floor", "noise_floor"),
+)
+
+
+def _errors(title: str, groups: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
+    table = _table(title, ("pipeline", "load", "measure", "error of"),
+                   ("runs", "alloc.", "median", "p90", "max", "MAPE", "bias", "95 % interval"))  # fmt: skip
+    for name, group in groups:
+        for load, figures in group["loads"].items():
+            measures = [figures["measure"]]
+            if load == "heavy":
+                measures.append("mean_latency")
+            for measure in measures:
+                shown = measure.replace("_", " ")
+                for label, key in KINDS:
+                    e = figures[measure][key]
+                    if e is None:
+                        continue
+                    table.add_row(
+                        name, load, shown, label, str(e["runs"]),
+                        str(e["allocations"]), percent(e["median"]), percent(e["p90"]),
+                        percent(e["max"]), percent(e["mape"]), percent(e["bias"], sign=True),
+                        f"{percent(e['bias_low'], sign=True)} .. "
+                        f"{percent(e['bias_high'], sign=True)}",
+                    )  # fmt: skip
+                    name, load, shown = "", "", ""
+    return table
+
+
+def _ranking(title: str, groups: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
+    table = _table(title, ("pipeline", "load", "by"),
+                   ("pairs > 5 % apart", "ordered right", "tau-b", "same variants", "best third",
+                    "regret"))  # fmt: skip
+    for name, group in groups:
+        for load, figures in group["loads"].items():
+            for label, key in (("wall clock", "ranking"), ("durations", "ranking_of_durations")):
+                r = figures.get(key)
+                if r is None:
+                    continue
+                share = r["pairs_right"] / r["pairs_apart"] if r["pairs_apart"] else None
+                taus = [r.get(k) for k in ("tau_b", "tau_b_equal_variants", "tau_b_best_third")]
+                table.add_row(
+                    name, load, label, f"{r['pairs_apart']} of {r['pairs']}", percent(share),
+                    *("-" if t is None else f"{t:.2f}" for t in taus),
+                    percent(r["regret"], sign=True),
+                )  # fmt: skip
+                name, load = "", ""
+    return table
+
+
+def _ablation(title: str, groups: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
+    names = list(dict.fromkeys(
+        key for _, g in groups for f in g["loads"].values() for key in f["ablation"]
+    ))  # fmt: skip
+    table = _table(title, ("pipeline", "load", "measure"), names)
+    for name, group in groups:
+        for load, figures in group["loads"].items():
+            errors = [figures["ablation"].get(key) for key in names]
+            table.add_row(name, load, figures["measure"].replace("_", " "),
+                          *(percent(e["median"]) if e else "-" for e in errors))  # fmt: skip
+            name = ""
+    return table
+
+
+def _fidelity(title: str, groups: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
+    table = _table(title, ("pipeline",),
+                   ("executions", "violations", "share", "messages", "error median", "p90"))  # fmt: skip
+    for name, group in groups:
+        f = group["fidelity"]
+        table.add_row(
+            name, str(f["checked"]), str(f["violations"]), percent(f["share"], 2),
+            str(f["messages"]), *(
+                "-" if f[k] is None else f"{1e6 * f[k]:.0f} µs"
+                for k in ("message_error_median_s", "message_error_p90_s")
+            ),
+        )  # fmt: skip
+    return table
+
+
+def _words(p: Mapping[str, Any]) -> str:
+    """One paragraph: how many allocations and runs, what was rejected, remarks."""
+    total = str(p["existing"]) if p["existing_is_exact"] else f"at most {p['existing']:,}"
+    why = ", ".join(f"{count} {reason}" for reason, count in p["rejected"].items())
+    text = (
+        f"{_name(p)}: {p['allocations']} of {total} distinct allocations, {p['held_out']} not seen "
+        f"in harvesting; {p['runs']} runs, {percent(p['rejected_share'], 0)} rejected"
+        + (f" ({why})" if why else "")
+    )
+    if not p["wall_clock_is_assessable"]:
+        text += f"; {judging.NOT_ASSESSABLE}"
+    return "; ".join([text, *p["remarks"]])
