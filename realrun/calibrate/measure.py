@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from realrun.pool import Workers
 
 TRAINING = 6
-TRAINING_REQUESTS = 4
+TRAINING_REQUESTS = 8
 
 Watch = Callable[[int, int, str], None]
 

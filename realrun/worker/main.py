@@ -7,6 +7,7 @@ of a task.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import math
 import os
@@ -14,10 +15,15 @@ import socket
 import sys
 import threading
 import traceback
+from pathlib import Path
 from typing import Any
 
 from realrun import wire
 from realrun.devices import WorkerSpec
+
+
+PRIORITY = -10
+"""Niceness of workers where the system permits it: measurements go before other programs."""
 
 
 def main(argv: list[str]) -> int:
@@ -27,6 +33,7 @@ def main(argv: list[str]) -> int:
     _die_with_controller(int(hello["life"]))
     if hello["cores"]:
         os.sched_setaffinity(0, hello["cores"])
+    _take_precedence()
     for folder in reversed(hello["path"]):
         if folder not in sys.path:
             sys.path.insert(0, folder)
@@ -52,7 +59,17 @@ def main(argv: list[str]) -> int:
             answer = _failure(error)
         wire.send(channel, answer)
     worker.close()
+    if hello["transport"] == "distributed":
+        os._exit(0)  # threads that wait for a peer that died would hold up the interpreter's end
     return 0
+
+
+def _take_precedence() -> None:
+    """Let other programs wait, where the system permits that."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
+    with contextlib.suppress(OSError):  # niceness counts within a session only, and this is its own
+        Path("/proc/self/autogroup").write_text(str(PRIORITY), encoding="ascii")
 
 
 def _die_with_controller(life: int) -> None:
@@ -126,6 +143,7 @@ class Worker:
         from realrun.worker.runner import Runner
 
         self.drop()
+        self.transport.begin()
         self.log.clear()
         loaded = RunPlan.from_dict(plan)
         links = EmulatedLinks(loaded, os.dup(self.hello["links"])) if loaded.delay else None
