@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import Any
 
@@ -15,10 +16,8 @@ def matmul(context: Any) -> dict[str, float]:
     given = getattr(context, "probe_matrix", None)
     if given is None:
         given = torch.rand((SIZE, SIZE), device=context.device)
-        try:
+        with contextlib.suppress(AttributeError):
             context.probe_matrix = given
-        except AttributeError:
-            pass
     times = []
     for _ in range(REPEATS):
         begin = time.perf_counter()

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from realrun.validate.loads import LOADS, Case, measures
-from realrun.validate.replay import busy, cpu_seconds, fidelity, hold_seconds, replayed, slack_s
+from realrun.validate.replay import busy, cpu_work, fidelity, replayed, slack_s, wall_work
 from realrun.validate.rows import Store
 from simulator.trace import Trace
 
@@ -124,8 +124,8 @@ def row_of(case: Case, ran: Ran, before: Sequence[float], after: Sequence[float]
     values: dict[str, Any] = {}
     for prefix, source in (
         ("real", trace),
-        ("cpu_replay", replayed(trace, cpu_seconds(trace))),
-        ("wall_replay", replayed(trace, hold_seconds(trace))),
+        ("cpu_replay", replayed(trace, cpu_work(trace))),
+        ("wall_replay", replayed(trace, wall_work(trace))),
     ):
         values |= {f"{prefix}_{name}": value for name, value in measures(source).items()}
     return {

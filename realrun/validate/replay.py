@@ -91,27 +91,24 @@ def message_errors(measured: Trace, predicted: Trace) -> FloatArray:
     return np.asarray(error[np.isfinite(error)])
 
 
-def replayed(measured: Trace, seconds: FloatArray) -> Trace:
-    """Simulate the run again with the seconds that its executions really took.
+def replayed(measured: Trace, work: FloatArray) -> Trace:
+    """Simulate the run again with the work that its executions really were.
 
     Parameters
     ----------
     measured : Trace
-    seconds : (R, T) float array
-        Of the whole hold, so the modelled overheads are taken off; NaN and tasks without work
-        keep what was predicted.
+    work : (R, T) float array
+        Seconds without overheads; NaN, and tasks without a module, keep what was predicted.
 
     Notes
     -----
     Measured seconds have the slow-down of co-running tasks in them; it is not applied again.
     """
-    record, luck = measured.record, measured.realisation
-    work = record.work_s
-    overhead = record.hold_s - work
+    planned, luck = measured.record.work_s, measured.realisation
     with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = np.maximum(seconds - overhead, 0.0) / work
-    planned = luck.task_factor if luck.task_factor.size else np.ones(work.shape)
-    factor = np.where(np.isfinite(ratio) & is_modelled(measured), planned * ratio, planned)
+        ratio = work / planned
+    before = luck.task_factor if luck.task_factor.size else np.ones(planned.shape)
+    factor = np.where(np.isfinite(ratio) & is_modelled(measured), before * ratio, before)
     return simulate(
         without_corun(measured.problem),
         measured.allocation,
@@ -141,8 +138,30 @@ def hold_seconds(trace: Trace) -> FloatArray:
     return np.asarray(trace.log.finish - trace.log.start)
 
 
+def _without_sending(trace: Trace, hold: FloatArray) -> FloatArray:
+    """Holds less the sending in them; a measured start comes after the dispatching."""
+    record = trace.record
+    dispatch = record.arrays.dispatch_s[record.node]
+    sending = record.hold_s - record.work_s - dispatch[None, :]
+    return np.maximum(hold - sending, 0.0)
+
+
+def wall_work(trace: Trace) -> FloatArray:
+    """(R, T) work by the wall clock."""
+    return _without_sending(trace, hold_seconds(trace))
+
+
+def cpu_work(trace: Trace) -> FloatArray:
+    """(R, T) work in CPU seconds of the module alone; by the wall clock on GPUs."""
+    observed = trace.observed or {}
+    if "compute_s" in observed:
+        wall = observed.get("compute_wall_s", observed["compute_s"])
+        return np.where(on_cpu(trace)[None, :], observed["compute_s"], wall)
+    return _without_sending(trace, cpu_seconds(trace))
+
+
 def cpu_seconds(trace: Trace) -> FloatArray:
-    """(R, T) CPU seconds of each execution; on GPUs, where there are none, those of the wall."""
+    """(R, T) CPU seconds of each hold; on GPUs, where there are none, those of the wall."""
     wall = hold_seconds(trace)
     measured = (trace.observed or {}).get("cpu_s")
     if measured is None:

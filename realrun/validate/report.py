@@ -58,8 +58,9 @@ class Report:
             stem = file_stem(pipeline, self.pipelines)
             for load, (case, measured) in session.shown.items():
                 who = ", ".join(case.candidate.made_by)
-                charts.gantts(case.predicted, measured, folder / f"gantt{stem}-{load}.png",
-                              f"{pipeline.name} on {pipeline.workers}, {load} load ({who})")  # fmt: skip
+                title = f"{pipeline.name} on {pipeline.workers}, {load} load ({who})"
+                path = folder / f"gantt{stem}-{load}.png"
+                charts.gantts(case.predicted, measured, path, title)
             traces = {
                 f"{kind} {load}": trace
                 for load, (case, measured) in session.shown.items()
@@ -118,7 +119,7 @@ def write_rows(pipelines: Sequence[Pipeline], path: Path) -> None:
     pd.DataFrame(rows).to_csv(path, index=False)
 
 
-# ----- tables --------------------------------------------------------------------------------------
+# ----- tables ---------------------------------------------------------------------------------
 def tables(data: Mapping[str, Any]) -> list[Table | str]:
     """What the command prints: errors, ranking, ablation, fidelity; emulated runs apart."""
     out: list[Table | str] = []
@@ -129,8 +130,8 @@ def tables(data: Mapping[str, Any]) -> list[Table | str]:
         groups = [(_name(p), p) for p in mine]
         if not emulated and data["pooled"] and len(data["pooled"]["pipelines"]) > 1:
             groups.append(("pooled", data["pooled"]))
+        out += [_errors(f"Errors of {name}{title}", group) for name, group in groups]
         out += [
-            _errors(f"Error of predictions{title}", groups),
             _ranking(f"Order of allocations{title}", groups),
             _ablation(f"Median error by wall clock with a term left out{title}", groups),
             _fidelity(f"Fidelity{title}", groups),
@@ -168,31 +169,28 @@ KINDS = (
     ("wall clock, all", "wall_clock"),
     ("wall clock, kept", "wall_clock_survivors"),
     ("noise floor", "noise_floor"),
+    ("rules alone", "rules_alone"),
 )
+"""What the table of errors shows; "rules alone" is the simulator fed with the measured holds."""
 
 
-def _errors(title: str, groups: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
-    table = _table(title, ("pipeline", "load", "measure", "error of"),
-                   ("runs", "alloc.", "median", "p90", "max", "MAPE", "bias", "95 % interval"))  # fmt: skip
-    for name, group in groups:
-        for load, figures in group["loads"].items():
-            measures = [figures["measure"]]
-            if load == "heavy":
-                measures.append("mean_latency")
-            for measure in measures:
-                shown = measure.replace("_", " ")
-                for label, key in KINDS:
-                    e = figures[measure][key]
-                    if e is None:
-                        continue
-                    table.add_row(
-                        name, load, shown, label, str(e["runs"]),
-                        str(e["allocations"]), percent(e["median"]), percent(e["p90"]),
-                        percent(e["max"]), percent(e["mape"]), percent(e["bias"], sign=True),
-                        f"{percent(e['bias_low'], sign=True)} .. "
-                        f"{percent(e['bias_high'], sign=True)}",
-                    )  # fmt: skip
-                    name, load, shown = "", "", ""
+def _errors(title: str, group: Mapping[str, Any]) -> Table:
+    numbers = "runs allocations median p90 max MAPE bias".split()
+    table = _table(title, ("load", "measure", "error of"), (*numbers, "95 % interval"))
+    for load, figures in group["loads"].items():
+        for measure in (figures["measure"], *(("mean_latency",) if load == "heavy" else ())):
+            first = load, measure.replace("_", " ")
+            for label, key in KINDS:
+                e = figures[measure][key]
+                if e is None:
+                    continue
+                low, high = (percent(e[k], sign=True) for k in ("bias_low", "bias_high"))
+                table.add_row(
+                    *first, label, str(e["runs"]), str(e["allocations"]), percent(e["median"]),
+                    percent(e["p90"]), percent(e["max"]), percent(e["mape"]),
+                    percent(e["bias"], sign=True), f"{low} .. {high}",
+                )  # fmt: skip
+                first = "", ""
     return table
 
 
@@ -232,13 +230,15 @@ def _ablation(title: str, groups: Sequence[tuple[str, Mapping[str, Any]]]) -> Ta
 
 
 def _fidelity(title: str, groups: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
-    table = _table(title, ("pipeline",),
-                   ("executions", "violations", "share", "messages", "error median", "p90"))  # fmt: skip
-    for name, group in groups:
-        f = group["fidelity"]
+    numbers = "runs executions violations share".split()
+    table = _table(title, ("pipeline",), (*numbers, "by rule", "messages", "error median", "p90"))
+    both = [(*item, key) for item in groups for key in ("all", "kept")]
+    for name, group, key in both:
+        f = group["fidelity"] if key == "all" else group["fidelity_of_survivors"]
+        rules = ", ".join(f"{count} {rule}" for rule, count in f["by_rule"].items())
         table.add_row(
-            name, str(f["checked"]), str(f["violations"]), percent(f["share"], 2),
-            str(f["messages"]), *(
+            name if key == "all" else "", key, str(f["checked"]), str(f["violations"]),
+            percent(f["share"], 2), rules or "-", str(f["messages"]), *(
                 "-" if f[k] is None else f"{1e6 * f[k]:.0f} µs"
                 for k in ("message_error_median_s", "message_error_p90_s")
             ),

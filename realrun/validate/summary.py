@@ -86,6 +86,7 @@ def summarise(pipeline: Pipeline, rules: judging.Rules, seed: int = 0) -> dict[s
         "rejected": _reasons(rows),
         "wall_clock_is_assessable": judging.is_assessable(rows, rules),
         "fidelity": fidelity(rows),
+        "fidelity_of_survivors": fidelity([row for row in rows if not row["rejected"]]),
         "loads": {
             load: _load([(pipeline, row) for row in rows if row["load"] == load], load, rules, seed)
             for load in LOADS
@@ -114,6 +115,7 @@ def pooled(
         "rejected_share": _share(rows),
         "wall_clock_is_assessable": judging.is_assessable(rows, rules),
         "fidelity": fidelity(rows),
+        "fidelity_of_survivors": fidelity([row for row in rows if not row["rejected"]]),
         "loads": loads,
     }
 
