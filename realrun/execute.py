@@ -213,7 +213,7 @@ class _Run:
         began = time.monotonic()
         everyone = range(len(self.workers.specs))
         assert self.workers.transport is not None
-        self.workers.transport.poll()  # leftovers of a run that was broken off
+        self.workers.transport.begin()
         if self.plan.delay:
             self._clear_links()
         data = self.plan.to_dict()
@@ -400,13 +400,10 @@ class _Run:
         from simulator.frames import unique_edge_names
 
         names = unique_edge_names(self.problem)
-        node, _, _ = self.allocation.arrays(self.problem)
-        remote = node[self.plan.edge_src] != node[self.plan.edge_dst]
         rows: dict[tuple[int, int], Any] = {}
         for answer in self.answers.values():
             for row in answer["messages"]:
-                if remote[int(row[1])]:
-                    rows[int(row[0]), int(row[1])] = row
+                rows[int(row[0]), int(row[1])] = row
         table = np.array(list(rows.values())).reshape(-1, 4)
         return {
             "request": table[:, 0].astype(int),

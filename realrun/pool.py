@@ -85,6 +85,7 @@ class Workers:
         self.logs: list[Log] = []
         self.transport: SharedTransport | None = None
         self.links = -1
+        self.port = 0
         self.start()
 
     # ----- life --------------------------------------------------------------------------------
@@ -126,10 +127,10 @@ class Workers:
     def _distributed(self) -> dict[str, Any]:
         if self.transport_name != "distributed":
             return {}
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        return {"address": "127.0.0.1", "port": port, "world": len(self.specs)}
+        from realrun.transport.distributed import free_port
+
+        self.port = free_port()
+        return {"address": "127.0.0.1", "port": self.port, "world": len(self.specs)}
 
     def _spawn(self, spec: WorkerSpec, hello: Mapping[str, Any], passed: Sequence[int]) -> None:
         mine, theirs = socket.socketpair()

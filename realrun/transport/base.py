@@ -112,6 +112,9 @@ class Transport(Protocol):
     def poll(self) -> list[Notice]:
         """All notices that have come, oldest first; never waits."""
 
+    def begin(self) -> None:
+        """Begin a run: what is left of earlier ones is forgotten."""
+
     def take(self, notice: Notice) -> Bundle:
         """The bundle of a notice; valid until `release`."""
 

@@ -2,10 +2,10 @@
 
 Every worker owns an arena, a file in memory without a name (`memfd_create`) that all workers map.
 The producer copies a bundle into a free block of its arena and then writes a notice of 64 bytes
-into the receiver's pipe; such writes are atomic, so many may write into one pipe. The receiver reads
-the tensors where they lie and sends FREE when its task is done with them; the block is then the next
-to be used, while its pages are still in the cache. Arenas are sparse: only blocks that were used
-occupy memory, and as they have no name nothing is left behind, whatever dies.
+into the receiver's pipe; such writes are atomic, so many may write into one pipe. The receiver
+reads the tensors where they lie and sends FREE when its task is done with them; the block is then
+the next to be used, while its pages are still in the cache. Arenas are sparse: only blocks that
+were used occupy memory, and as they have no name nothing is left behind, whatever dies.
 
 Blocks that were never touched cost a page fault for every 4 kB on both sides, several times the
 copy itself; so room for the first messages of every edge is prepared and touched before a run.
@@ -17,6 +17,7 @@ import contextlib
 import fcntl
 import mmap
 import os
+import threading
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -69,26 +70,30 @@ class Arena:
         self._free: defaultdict[int, list[int]] = defaultdict(list)
         self._next = bundles.ALIGN  # no block lies at 0, so that 0 can mean none
         self._taken: dict[int, int] = {}
+        self._lock = threading.Lock()  # slots and receivers are threads
 
     def allocate(self, size: int) -> int:
         """Offset of a block; of free ones of its size the one that was freed last."""
         room = bundles.aligned(max(size, 1))
-        if self._free[room]:
-            place = self._free[room].pop()
-        else:
-            place, self._next = self._next, self._next + room
-            if self._next > ARENA_BYTES:
-                raise AlloclabError(
-                    f"messages that wait to be read exceed {ARENA_BYTES >> 30} GiB on one worker"
-                )
-        self._taken[place] = room
+        with self._lock:
+            if self._free[room]:
+                place = self._free[room].pop()
+            else:
+                place, self._next = self._next, self._next + room
+                if self._next > ARENA_BYTES:
+                    raise AlloclabError(
+                        f"messages that wait to be read exceed {ARENA_BYTES >> 30} GiB on one "
+                        "worker"
+                    )
+            self._taken[place] = room
         return place
 
     def free(self, place: int) -> None:
         """Give a block back; twice is once."""
-        room = self._taken.pop(place, None)
-        if room is not None:
-            self._free[room].append(place)
+        with self._lock:
+            room = self._taken.pop(place, None)
+            if room is not None:
+                self._free[room].append(place)
 
     def block(self, place: int, size: int) -> torch.Tensor:
         """The bytes of a block.
@@ -134,7 +139,7 @@ class SharedTransport:
 
     def __init__(self, me: int, arenas: Sequence[int], inbox: int, outboxes: Sequence[int]):
         self.me = me
-        self._arenas = [Arena(fd) for fd in arenas]
+        self._arenas = {i: Arena(fd) for i, fd in enumerate(arenas) if fd >= 0}
         self._inbox, self._outboxes = inbox, list(outboxes)
         self._waiting: defaultdict[int, deque[bytes]] = defaultdict(deque)
         self._dead: set[int] = set()
@@ -197,10 +202,15 @@ class SharedTransport:
                     found.append(notice)
         return found
 
+    def begin(self) -> None:
+        """Forget what is left of a run that was broken off."""
+        for notice in self.poll():
+            self.release(notice)
+
     def take(self, notice: Notice) -> Bundle:
         """Views of the sender's arena."""
-        if not 0 <= notice.sender < len(self._arenas):
-            raise BadMessage(f"a bundle from worker {notice.sender} of {len(self._arenas)} came in")
+        if notice.sender not in self._arenas:
+            raise BadMessage(f"a bundle came in from {notice.sender}, which is no worker")
         return bundles.read(self._arenas[notice.sender].block(notice.place, notice.size))
 
     def release(self, notice: Notice) -> None:
@@ -218,7 +228,7 @@ class SharedTransport:
         if tensor.device.type != "cpu":
             return False
         pointer = tensor.data_ptr()
-        return any(a.first <= pointer < a.first + ARENA_BYTES for a in self._arenas)
+        return any(a.first <= pointer < a.first + ARENA_BYTES for a in self._arenas.values())
 
     def prepare(self, receiver: int, size: int) -> Sent | None:
         """Map the pages of one block; the caller frees it with `forget`."""
@@ -234,7 +244,7 @@ class SharedTransport:
 
     def close(self) -> None:
         """Unmap the arenas and close the pipes."""
-        for arena in self._arenas:
+        for arena in self._arenas.values():
             arena.close()
         for fd in (self._inbox, *self._outboxes):
             with contextlib.suppress(OSError):
