@@ -34,7 +34,7 @@ def scatter(pipelines: Sequence[Pipeline], path: Path, width: float = 7.2) -> No
     with rc_context(style.RC):
         side = (width - 1.25) / 2
         key = 0.2 * -(-len(pipelines) // 2) + 0.14
-        height = 0.42 + len(loads) * (side + 0.62) + key
+        height = 0.42 + len(loads) * (side + 0.62) - 0.22 + key
         figure = style.new_figure(width, height)
         for i, load in enumerate(loads):
             for j, source in enumerate(TITLES):

@@ -175,7 +175,7 @@ KINDS = (
 
 
 def _errors(title: str, group: Mapping[str, Any]) -> Table:
-    numbers = "runs allocations median p90 max MAPE bias".split()
+    numbers = ["runs", "allocations", "median", "p90", "max", "MAPE", "bias"]
     table = _table(title, ("load", "measure", "error of"), (*numbers, "95 % interval"))
     for load, figures in group["loads"].items():
         for measure in (figures["measure"], *(("mean_latency",) if load == "heavy" else ())):
@@ -230,7 +230,7 @@ def _ablation(title: str, groups: Sequence[tuple[str, Mapping[str, Any]]]) -> Ta
 
 
 def _fidelity(title: str, groups: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
-    numbers = "runs executions violations share".split()
+    numbers = ["runs", "executions", "violations", "share"]
     table = _table(title, ("pipeline",), (*numbers, "by rule", "messages", "error median", "p90"))
     both = [(*item, key) for item in groups for key in ("all", "kept")]
     for name, group, key in both:

@@ -158,9 +158,13 @@ def test_replay_feeds_the_simulator_with_measured_work():
 # ----- loads ----------------------------------------------------------------------------------
 def test_luck_is_switched_off():
     given = problem()
-    noisy = replace(given.streams[0], noise=Distribution("gamma", {"mean": 1.0, "cv": 0.5}),
-                    arrivals=Arrivals("poisson", rate=3.0), requests=50,
-                    sizes={"tokens": Size(Distribution("exponential", {"mean": 9.0}), 8.0)})  # fmt: skip
+    noisy = replace(
+        given.streams[0],
+        noise=Distribution("gamma", {"mean": 1.0, "cv": 0.5}),
+        arrivals=Arrivals("poisson", rate=3.0),
+        requests=50,
+        sizes={"tokens": Size(Distribution("exponential", {"mean": 9.0}), 8.0)},
+    )
     calm = without_luck(replace(given, streams=(noisy,)))
     assert np.array_equal(calm.seconds, calm.arrays.seconds)
     for seed in (0, 1):
@@ -346,10 +350,9 @@ def test_durations_from_peak_alone_are_too_short():
     measured_streams = problem().streams
     base = measured_streams[0]
     counted = tuple(
-        replace(t, variants=tuple(
-            replace(v, seconds=None, work=Work({"matmul": 1e9 * (i + 1) ** 2})) for v in t.variants))
-        for i, t in enumerate(base.graph.tasks)
-    )  # fmt: skip
+        replace(t, variants=(replace(t.variants[0], seconds=None, work=Work({"matmul": flops})),))
+        for t, flops in zip(base.graph.tasks, (1e9, 4e9, 9e9, 16e9), strict=True)
+    )
     other = replace(base, graph=replace(base.graph, tasks=counted))
     (found,) = over_peak(measured_streams, (other,))
     # 1, 4, 9, 16 GFLOP in 10, 20, 30, 40 ms: the last reaches the peak of 400 GFLOP/s.
