@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scenarios.running import default_workers, stored_costs
+from scenarios.running import default_workers
 from scenarios.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def calibrate(
         return measure(
             workers, {s.name: s.streams for s in scenarios},
             batches=settings.batches, rounds=settings.rounds, harvesting=settings.harvesting,
-            leave_out=settings.leave_out, predict=settings.predict, costs=stored_costs(),
+            leave_out=settings.leave_out, predict=settings.predict,
             seed=settings.seed, path=path, watch=watch,
         )  # fmt: skip
 

@@ -223,16 +223,9 @@ def calibrated(
     say("measuring durations")
     quick = calibrate(
         workers, {scenario.name: scenario.streams},
-        rounds=1, harvesting=False, links=False, costs=stored_costs(),
+        rounds=1, harvesting=False, links=False,
     )  # fmt: skip
     return quick, ["durations measured quickly; `alloclab calibrate` measures them well"]
-
-
-def stored_costs() -> dict[str, dict[str, Any]]:
-    """What the catalogue's models do, as counted beforehand."""
-    from scenarios.models import load_models
-
-    return {name: dict(cost.__dict__) for name, cost in load_models().items()}
 
 
 def outside_of_validated(specs: tuple[WorkerSpec, ...]) -> str | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scenarios.results import manifest
-from scenarios.running import default_workers, stored_costs
+from scenarios.running import default_workers
 from scenarios.scenario import Scenario
 from simulator.allocation import Allocation, Placement
 from simulator.errors import AlloclabError
@@ -135,7 +135,7 @@ def calibrated_here(
         return found
     return calibrate(
         workers, {s.name: s.streams for s in scenarios},
-        leave_out=settings.leave_out, costs=stored_costs(), seed=settings.seed, path=path,
+        leave_out=settings.leave_out, seed=settings.seed, path=path,
         watch=lambda i, n, label: say(f"calibrating, step {i + 1} of {n}: {label}"),
     )  # fmt: skip
 

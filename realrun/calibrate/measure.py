@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from realrun import models
+from realrun.calibrate import counting
 from realrun.calibrate import machine as machines
 from realrun.calibrate import overheads as work
 from realrun.calibrate.calibration import Calibration, Entry, LinkTime, Overheads
-from realrun.calibrate.costs import features_of
 from realrun.calibrate.harvest import Key, Sample, harvest, scaled, summarised
 from realrun.calibrate.journal import Journal
 from realrun.calibrate.predict import fit
@@ -43,7 +43,6 @@ def calibrate(
     leave_out: Sequence[str] = (),
     links: bool = True,
     predict: Sequence[str] = (),
-    costs: Mapping[str, Mapping[str, Any]] | None = None,
     seed: int = 0,
     path: Path | None = None,
     watch: Watch = lambda done, of, label: None,
@@ -64,7 +63,6 @@ def calibrate(
     links : bool
         Measure overheads and links; otherwise they count as nothing.
     predict : references of models to predict instead of measuring them
-    costs : stored costs of models by name; see `realrun.calibrate.costs`
     seed : int
         Of the training allocations.
     path : Path or None
@@ -76,13 +74,13 @@ def calibrate(
     -------
     Calibration
     """
-    run = _Run(workers, pipelines, tuple(batches), rounds, costs, seed, watch)
+    run = _Run(workers, pipelines, tuple(batches), rounds, seed, watch)
     journal = Journal(_beside(path), run.settings(harvesting, leave_out, links, predict))
     run.plan(harvesting, leave_out, links, predict)
     looped = run.profile(journal, predict)
     overheads, link_times = run.overheads(journal, links)
     samples, training = run.harvest(journal, harvesting, leave_out, looped)
-    entries = run.entries(looped, samples, predict)
+    entries = run.entries(journal, looped, samples, predict)
     facts = machines.facts() | {"rounds": rounds, "seed": seed, "pipelines": sorted(pipelines)}
     machine = machines.fingerprint() | {"devices": run.devices(journal)}
     found = Calibration(
@@ -110,12 +108,11 @@ class _Run:
         pipelines: Mapping[str, Sequence[Stream]],
         batches: tuple[int, ...],
         rounds: int,
-        costs: Mapping[str, Mapping[str, Any]] | None,
         seed: int,
         watch: Watch,
     ):
         self.workers, self.pipelines, self.rounds = workers, pipelines, rounds
-        self.costs, self.seed, self._watch = costs, seed, watch
+        self.seed, self._watch = seed, watch
         self.left_out: list[str] = []
         self._done, self._steps = 0, 1
         wanted: dict[str, set[int]] = {}
@@ -319,7 +316,11 @@ class _Run:
 
     # ----- result ------------------------------------------------------------------------------
     def entries(
-        self, looped: Mapping[Key, Sample], samples: Mapping[Key, Sample], predict: Sequence[str]
+        self,
+        journal: Journal,
+        looped: Mapping[Key, Sample],
+        samples: Mapping[Key, Sample],
+        predict: Sequence[str],
     ) -> list[Entry]:
         """Harvested where seen, else profiled (slowed like the others), else predicted."""
         loops = {key: s.median for key, s in looped.items()}
@@ -334,30 +335,46 @@ class _Run:
             elif loop is not None:
                 seconds = slowed.get(key, loop.median)
                 out.append(Entry(*key, seconds, loop.spread, loop.n, "profiled", loop.median))
-        return out + self._predicted(out, predict)
+        return out + self._predicted(journal, out, predict)
 
-    def _predicted(self, known: Sequence[Entry], predict: Sequence[str]) -> list[Entry]:
+    def _predicted(
+        self, journal: Journal, known: Sequence[Entry], predict: Sequence[str]
+    ) -> list[Entry]:
         names = {*predict} | {m for m in self.wanted if ":" not in m} - {e.model for e in known}
         out = []
-        for spec in self.workers.specs:
+        for i, spec in enumerate(self.workers.specs):
             missing = [m for m in sorted(names) if self.runs_on(m, spec)]
-            rows = [
-                (f, e.seconds)
-                for e in known
-                if e.node == spec.name and (f := features_of(e.model, e.batch, self.costs))
-            ]
-            if not missing or not rows:
+            if not missing:
                 continue
-            found = fit([f for f, _ in rows], [s for _, s in rows])
+            mine = [e for e in known if e.node == spec.name and ":" not in e.model]
+            found = fit([(_work(e.model, e.batch), e.seconds) for e in mine],
+                        self._support(journal, i))  # fmt: skip
             for model in missing:
                 if split_reference(model)[0] not in models.MODELS:
                     raise AlloclabError(f"model {model!r} cannot be predicted: nobody counted it")
                 for batch in self.wanted.get(model, [1]):
-                    features = features_of(model, batch, self.costs)
-                    assert features is not None
-                    seconds = found.seconds(features)
+                    seconds = found.seconds(_work(model, batch))
                     out.append(Entry(model, spec.name, batch, seconds, 0.0, 0, "predicted"))
         return out
+
+    def _support(self, journal: Journal, worker: int) -> list[tuple[Mapping[str, float], float]]:
+        """Work and seconds of the basis on one worker."""
+        name = self.workers.specs[worker].name
+        self.step(f"modules to predict from on {name}")
+        out = []
+        for case, work_ in counting.of_basis().items():
+            probe = partial(self._time_basis, worker, case)
+            values = journal.step(f"basis {case} {name}", probe)
+            out.append((work_, float(np.median(values))))
+        return out
+
+    def _time_basis(self, worker: int, case: str) -> list[float]:
+        answer = self.workers.call(worker, "realrun.calibrate.probes:time_basis", name=case)
+        return [float(x) for x in answer["seconds"]]
+
+
+def _work(model: str, batch: int) -> Mapping[str, float]:
+    return counting.of_model(split_reference(model)[0], batch)
 
 
 def _pool(samples: Sequence[Sample]) -> Sample:

@@ -1,9 +1,10 @@
-"""Seconds of models that were never profiled on a node, from those that were.
+"""Seconds of models that were never measured on a node, from those that were.
 
-Non-negative least squares [1]_ of measured seconds on what a model does: FLOPs of each operator
-class, bytes it touches, operators it launches, and the weights it reads. Errors are relative: a
-millisecond matters more in two than in two hundred. One fit for every node; with few models a
-coefficient that is not supported stays 0.
+Non-negative least squares [1]_ of measured seconds on what a model does; see
+`realrun.calibrate.counting`. Errors are relative: a millisecond matters more in two than in two
+hundred. One fit for every node. Small modules profiled beside the models give the fit support; they
+run warmer than models in a pipeline, which one factor, the median over the known models, makes up
+for.
 
 References
 ----------
@@ -20,29 +21,21 @@ import numpy as np
 
 from simulator.arrays import FloatArray
 
-CLASSES = ("matmul", "conv", "attention", "other")
-FEATURES = (*CLASSES, "bytes_touched", "operators", "one")
+FEATURES = (
+    "matmul_flops", "matmul_bytes", "vector_bytes", "products", "thin_conv_flops",
+    "pointwise_conv_flops", "dense_conv_flops", "conv_bytes", "convolutions", "attention_flops",
+    "attention_bytes", "attentions", "other_bytes", "others",
+)  # fmt: skip
+Work = Mapping[str, float]
+"""Feature -> amount; what is absent is 0."""
+ROUNDS = 12
+FLOOR = 0.05
+"""Relative errors below this one are as good as none."""
 
 
-@dataclass(frozen=True)
-class Features:
-    """What one execution of a model does.
-
-    Parameters
-    ----------
-    flops : mapping of operator class to FLOPs
-    bytes_touched : float
-    operators : float
-    """
-
-    flops: Mapping[str, float]
-    bytes_touched: float
-    operators: float
-
-    def row(self) -> list[float]:
-        """The features in the order of `FEATURES`."""
-        return [*(float(self.flops.get(c, 0.0)) for c in CLASSES), self.bytes_touched,
-                self.operators, 1.0]  # fmt: skip
+def row(work: Work) -> list[float]:
+    """The features in the order of `FEATURES`, then 1."""
+    return [*(float(work.get(name, 0.0)) for name in FEATURES), 1.0]
 
 
 @dataclass(frozen=True)
@@ -51,7 +44,7 @@ class Fit:
 
     Parameters
     ----------
-    coefficients : (F,) float array, >= 0
+    coefficients : (F + 1,) float array, >= 0
     error : float
         Median relative error of the models it was fitted to.
     """
@@ -59,18 +52,18 @@ class Fit:
     coefficients: FloatArray
     error: float
 
-    def seconds(self, features: Features) -> float:
+    def seconds(self, work: Work) -> float:
         """Predicted seconds."""
-        return float(np.asarray(features.row()) @ self.coefficients)
+        return float(np.asarray(row(work)) @ self.coefficients)
 
 
-def fit(features: Sequence[Features], seconds: Sequence[float]) -> Fit:
+def fit(known: Sequence[tuple[Work, float]], support: Sequence[tuple[Work, float]] = ()) -> Fit:
     """Fit one node.
 
     Parameters
     ----------
-    features : of n executions
-    seconds : n floats, > 0
+    known : (work, seconds > 0) of models
+    support : the same of modules that run warmer than models do
 
     Returns
     -------
@@ -78,24 +71,36 @@ def fit(features: Sequence[Features], seconds: Sequence[float]) -> Fit:
 
     Examples
     --------
-    >>> work = [Features({"matmul": f}, 0.0, n) for f, n in ((1e9, 10), (2e9, 50), (4e9, 20))]
-    >>> found = fit(work, [1e-2 + 1e-4 * 10, 2e-2 + 1e-4 * 50, 4e-2 + 1e-4 * 20])
-    >>> round(found.seconds(Features({"matmul": 3e9}, 0.0, 30)), 6)
+    >>> seen = [({"matmul_flops": f, "products": n}, 1e-11 * f + 1e-4 * n)
+    ...         for f, n in ((1e9, 10), (2e9, 50), (4e9, 20))]
+    >>> round(fit(seen).seconds({"matmul_flops": 3e9, "products": 30}), 6)
     0.033
+    """
+    both = [*known, *support]
+    table = np.array([row(work) for work, _ in both], dtype=np.float64)
+    target = np.array([seconds for _, seconds in both], dtype=np.float64)
+    coefficients = _solve(table / target[:, None])
+    n = len(known)
+    if support and n:
+        coefficients = coefficients * float(np.median(target[:n] / (table[:n] @ coefficients)))
+    error = np.abs(table @ coefficients / target - 1.0)
+    return Fit(coefficients, float(np.median(error[:n] if n else error)))
+
+
+def _solve(relative: FloatArray) -> FloatArray:
+    """Coefficients >= 0 for which every row comes to 1, by least absolute deviations.
+
+    Least squares re-weighted: one odd model moves nothing.
     """
     from scipy.optimize import nnls
 
-    table = np.array([f.row() for f in features], dtype=np.float64)
-    target = np.asarray(seconds, dtype=np.float64)
-    relative = table / target[:, None]
-    scale = np.where(relative.max(axis=0) > 0, relative.max(axis=0), 1.0)
-    weight = np.ones(len(target))
-    solution = np.zeros(table.shape[1])
-    for _ in range(12):  # least absolute deviations by re-weighting: one odd model moves nothing
+    most = relative.max(axis=0)
+    scale = np.where(most > 0, most, 1.0)
+    weight = np.ones(len(relative))
+    solution = np.zeros(relative.shape[1])
+    for _ in range(ROUNDS):
         root = np.sqrt(weight)[:, None]
         solution, _ = nnls(relative / scale * root, root[:, 0])
         off = np.abs(relative / scale @ solution - 1.0)
-        weight = 1.0 / np.maximum(off, 0.02)
-    coefficients = solution / scale
-    error = np.abs(table @ coefficients / target - 1.0)
-    return Fit(coefficients, float(np.median(error)))
+        weight = 1.0 / np.maximum(off, FLOOR)
+    return np.asarray(solution / scale)

@@ -66,7 +66,28 @@ def time_model(context: Context, model: str, batch: int) -> dict[str, Any]:
     dict with ``seconds`` (array, the clock that counts here), ``wall_s``, ``cpu_s``,
     ``peak_bytes`` (of the device's allocator, 0 on a CPU).
     """
-    run = runner(context, model, batch)
+    return timed(context, runner(context, model, batch))
+
+
+def time_basis(context: Context, name: str) -> dict[str, Any]:
+    """The same for one of the modules of `realrun.calibrate.basis`."""
+    from realrun.calibrate import basis
+
+    dtype = getattr(torch, models.DTYPES[context.dtype])
+    module = basis.build(name).to(device=context.device, dtype=dtype)
+    given = torch.randn(basis.CASES[name][1], generator=torch.Generator().manual_seed(0))
+
+    def run() -> Any:
+        with torch.inference_mode():
+            out = module(given.to(device=context.device, dtype=dtype)).to(torch.float32)
+        context.synchronise()
+        return out
+
+    return timed(context, run, basis.BUDGET_S)
+
+
+def timed(context: Context, run: Callable[[], Any], budget_s: float = BUDGET_S) -> dict[str, Any]:
+    """Execute something several times, after a warm-up."""
     began = time.perf_counter()
     run()
     first = time.perf_counter() - began
@@ -76,7 +97,7 @@ def time_model(context: Context, model: str, batch: int) -> dict[str, Any]:
     cpu: list[float] = []
     rubbish = torch.empty(FLUSH_BYTES, dtype=torch.uint8)
     spent = 0.0
-    while not wall or (spent < BUDGET_S and len(wall) < MOST):
+    while not wall or (spent < budget_s and len(wall) < MOST):
         rubbish.fill_(len(wall) % 250)  # between two executions in a pipeline others use the cache
         a, b = time.perf_counter(), time.thread_time()
         run()

@@ -1,0 +1,1 @@
+"""Measurements of real runs on the machine at hand."""
