@@ -20,7 +20,7 @@ from realrun.clerk import Clerk, Outputs
 from realrun.plan import RunPlan, make_plan
 from realrun.pool import WorkerFailed
 from realrun.worker.log import COLUMNS
-from simulator.errors import InvalidAllocation
+from simulator.errors import InvalidAllocation, Unsupported
 from simulator.luck import draw
 
 if TYPE_CHECKING:
@@ -121,6 +121,11 @@ def execute(
         A worker failed and that is not tolerated, or none is left.
     """
     _check_workers(problem, workers)
+    if not workers.is_local and (tolerate_failures or emulate):
+        raise Unsupported(
+            "between hosts, failures are not survived and links are not emulated; leave out "
+            "tolerate_failures and emulate"
+        )
     workers.ensure()
     if realisation is None:
         realisation = draw(problem, seed)
@@ -232,6 +237,7 @@ class _Run:
         os.pwrite(self.workers.links, bytes(8 * max(len(self.plan.link_latency), 1)), 0)
 
     def _start(self) -> None:
+        self.workers.before_run()
         self.clerk.zero = time.monotonic() + HEAD_START_S
         self.running = True
         for i in range(len(self.workers.specs)):
@@ -350,6 +356,7 @@ class _Run:
 
     # ----- result ------------------------------------------------------------------------------
     def _result(self) -> RealRun:
+        self.facts |= self.workers.after_run(self.answers, self.clerk.zero)
         late = max(float(log.status[3]) for log in self.workers.logs)
         self.facts |= {"late_start_s": late, "answered_twice": self.clerk.twice}
         trace = self._trace()

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from realrun.transport.shared import SharedTransport
     from realrun.worker.log import Log
 
-TRANSPORTS = ("shared", "distributed")
+TRANSPORTS = ("shared", "distributed", "hosts")
 LOG_ROWS = 2_000_000
 """Executions that one worker can log in one run; only what is written occupies memory."""
 LINKS = 65_536
@@ -62,9 +62,10 @@ class Workers:
     Parameters
     ----------
     specs : sequence of WorkerSpec
-    transport : {"shared", "distributed"}
-        How messages travel between workers: through shared memory, or by torch.distributed over
-        TCP on the loopback interface.
+    transport : {"shared", "distributed", "hosts"}
+        How messages travel between workers: through shared memory, by torch.distributed over TCP
+        on the loopback interface, or by the same between the hosts on which torchrun started one
+        rank for each worker.
 
     Raises
     ------
@@ -74,10 +75,23 @@ class Workers:
         A process does not start.
     """
 
+    is_local = True
+    """Whether all workers are processes of this host."""
+
+    def __new__(cls, specs: Sequence[WorkerSpec], transport: str = "shared") -> Workers:
+        """Workers of this host, or of several."""
+        del specs
+        if transport == "hosts" and cls is Workers:
+            from realrun.hosts import HostedWorkers
+
+            return object.__new__(HostedWorkers)
+        return object.__new__(cls)
+
     def __init__(self, specs: Sequence[WorkerSpec], transport: str = "shared"):
         if transport not in TRANSPORTS:
             raise unknown("transport", transport, TRANSPORTS)
-        check_devices(specs)
+        if self.is_local:
+            check_devices(specs)
         self.specs, self.transport_name = tuple(specs), transport
         self._processes: list[subprocess.Popen[bytes]] = []
         self._channels: list[socket.socket] = []
@@ -98,15 +112,15 @@ class Workers:
         try:
             arenas = [make_arena(spec.name) for spec in self.specs]
             pipes = [make_pipe() for _ in range(n + 1)]
-            logs = [_memory(f"log-{spec.name}", log_bytes(LOG_ROWS)) for spec in self.specs]
-            self.links = _memory("links", 8 * LINKS)
+            logs = [memory(f"log-{spec.name}", log_bytes(LOG_ROWS)) for spec in self.specs]
+            self.links = memory("links", 8 * LINKS)
             life, self._life = os.pipe2(os.O_CLOEXEC)
             outboxes = [write for _, write in pipes]
             more = self._distributed()
             cores = core_sets(self.specs).sets
             for i, spec in enumerate(self.specs):
                 hello = {
-                    "index": i, "spec": _plain(spec), "cores": sorted(cores[i]), "life": life,
+                    "index": i, "spec": plain_spec(spec), "cores": sorted(cores[i]), "life": life,
                     "arenas": [*arenas], "inbox": pipes[i][0], "outboxes": outboxes,
                     "log": logs[i], "links": self.links, "transport": self.transport_name,
                     "distributed": more, "path": [p for p in sys.path if p],
@@ -134,24 +148,19 @@ class Workers:
 
     def _spawn(self, spec: WorkerSpec, hello: Mapping[str, Any], passed: Sequence[int]) -> None:
         mine, theirs = socket.socketpair()
-        threads = str(spec.threads)
-        root = str(Path(__file__).resolve().parent.parent)
-        path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
-        env = {
-            **os.environ, **MALLOC, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads,
-            "PYTHONPATH": path, "PYTHONUNBUFFERED": "1",
-        }  # fmt: skip
         with theirs:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "realrun.worker.main", str(theirs.fileno())],
-                pass_fds=[theirs.fileno(), *passed],
-                env=env,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is the controller's to handle
-            )
-        self._processes.append(process)
+            self._processes.append(spawn(spec, theirs, passed))
         self._channels.append(mine)
         wire.send(mine, hello)
+
+    # ----- what workers on several hosts need besides -------------------------------------------
+    def before_run(self) -> None:
+        """Called when all workers have loaded a plan, before the common start."""
+
+    def after_run(self, answers: dict[int, dict[str, Any]], zero: float) -> dict[str, Any]:
+        """Called with the answers of workers after a run; returns facts of it."""
+        del answers, zero
+        return {}
 
     def ensure(self) -> None:
         """Start anew if a process has ended."""
@@ -291,13 +300,35 @@ class Workers:
         return found
 
 
-def _memory(name: str, size: int) -> int:
+def spawn(
+    spec: WorkerSpec, channel: socket.socket, passed: Sequence[int]
+) -> subprocess.Popen[bytes]:
+    """Start one worker process with its end of the channel and more descriptors."""
+    threads = str(spec.threads)
+    root = str(Path(__file__).resolve().parent.parent)
+    path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
+    env = {
+        **os.environ, **MALLOC, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads,
+        "PYTHONPATH": path, "PYTHONUNBUFFERED": "1",
+    }  # fmt: skip
+    return subprocess.Popen(
+        [sys.executable, "-m", "realrun.worker.main", str(channel.fileno())],
+        pass_fds=[channel.fileno(), *passed],
+        env=env,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is the controller's to handle
+    )
+
+
+def memory(name: str, size: int) -> int:
+    """A descriptor of memory without a name."""
     fd = os.memfd_create(f"alloclab-{name}", os.MFD_CLOEXEC)
     os.ftruncate(fd, size)
     return fd
 
 
-def _plain(spec: WorkerSpec) -> dict[str, Any]:
+def plain_spec(spec: WorkerSpec) -> dict[str, Any]:
+    """A spec for `realrun.wire`; unlimited memory is None."""
     out = asdict(spec)
     if out["memory_bytes"] == float("inf"):
         out["memory_bytes"] = None

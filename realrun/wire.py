@@ -110,7 +110,7 @@ def send(channel: socket.socket, value: Any) -> None:
         raise Closed(f"the other process is gone: {error}") from None
 
 
-def receive(channel: socket.socket) -> Any:
+def receive(channel: socket.socket, largest: int = LARGEST) -> Any:
     """Read one message from a stream socket; waits for it.
 
     Raises
@@ -118,8 +118,8 @@ def receive(channel: socket.socket) -> Any:
     Closed, BadMessage
     """
     (length,) = LENGTH.unpack(_exactly(channel, LENGTH.size))
-    if length > LARGEST:
-        raise BadMessage(f"a message of {length} bytes is announced; at most {LARGEST} are taken")
+    if length > largest:
+        raise BadMessage(f"a message of {length} bytes is announced; at most {largest} are taken")
     return decode(_exactly(channel, length))
 
 

@@ -22,7 +22,11 @@ from datetime import timedelta
 from typing import Any
 
 import torch
-import torch.distributed as dist
+from torch.distributed import (  # type: ignore[attr-defined]
+    PrefixStore,
+    ProcessGroupGloo,
+    TCPStore,
+)
 
 from realrun.transport.base import FREE, NOTICE_BYTES, Notice
 from realrun.wire import BadMessage
@@ -114,10 +118,10 @@ def open_store(address: str, port: int, master: bool, timeout_s: float = CONNECT
     patience = timedelta(seconds=timeout_s)
     try:
         if not master:
-            return dist.TCPStore(address, port, None, False, patience, False)
+            return TCPStore(address, port, None, False, patience, False)
         with socket.create_server((address, port), backlog=512) as listener:
             fd = listener.detach()
-        return dist.TCPStore(address, port, None, True, patience, False, master_listen_fd=fd)
+        return TCPStore(address, port, None, True, patience, False, master_listen_fd=fd)
     except (OSError, RuntimeError) as error:
         doing = "cannot be opened" if master else "does not answer"
         reason = str(error).splitlines()[0][:160]
@@ -148,10 +152,10 @@ def connect(me: int, world: int, store: Any, bind: str, timeout_s: float = CONNE
         for other in range(world):  # in the same order everywhere, so that nobody waits in a circle
             if other != me:
                 low, high = min(me, other), max(me, other)
-                pair = dist.PrefixStore(f"pair-{low}-{high}", store)
-                options = dist.ProcessGroupGloo._Options()
+                pair = PrefixStore(f"pair-{low}-{high}", store)
+                options = ProcessGroupGloo._Options()  # type: ignore[attr-defined]
                 options._devices, options._threads, options._timeout = [device], 1, FOREVER
-                group = dist.ProcessGroupGloo(pair, int(me == high), 2, options)
+                group = ProcessGroupGloo(pair, int(me == high), 2, options)
                 links.append(Link(other, group, int(other == high)))
     except RuntimeError as error:
         reason = str(error).splitlines()[0][:200]
@@ -184,5 +188,5 @@ def _device(bind: str) -> Any:
     try:
         ipaddress.ip_address(bind)
     except ValueError:
-        return dist.ProcessGroupGloo.create_device(interface=bind)
-    return dist.ProcessGroupGloo.create_device(hostname=bind)
+        return ProcessGroupGloo.create_device(interface=bind)
+    return ProcessGroupGloo.create_device(hostname=bind)

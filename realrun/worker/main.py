@@ -14,6 +14,7 @@ import os
 import socket
 import sys
 import threading
+import time
 import traceback
 from pathlib import Path
 from typing import Any
@@ -175,6 +176,19 @@ class Worker:
         answer: dict[str, Any] = {"ok": True, **self.runner.messages()}
         self.drop()
         return answer
+
+    def do_clock(self) -> dict[str, Any]:
+        """What the clock of this host shows."""
+        return {"at": time.monotonic()}
+
+    def do_shift(self, shift: list[float]) -> dict[str, Any]:
+        """Take what must be added to the times that each member sends."""
+        self.transport.shift = [float(s) for s in shift]
+        return {"ok": True}
+
+    def do_log(self) -> dict[str, Any]:
+        """What was written down, for a controller that cannot look at it."""
+        return {"rows": self.log.rows, "status": list(self.log.status)}
 
     def do_inspect(self) -> dict[str, Any]:
         """Bytes of all loaded weights, and which modules they belong to."""
