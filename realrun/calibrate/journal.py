@@ -41,7 +41,17 @@ class Journal:
                 self._found[row["key"]] = row["value"]
             except (ValueError, KeyError, TypeError):
                 break
+        self._mend(path, len(lines) - 1)
         return True
+
+    def _mend(self, path: Path, rows: int) -> None:
+        """Take what is torn off the file, or the next line would be written onto it."""
+        if rows == len(self._found) and path.read_bytes().endswith(b"\n"):
+            return
+        whole = [self._settings, *({"key": k, "value": v} for k, v in self._found.items())]
+        partial = path.with_name(f".{path.name}.{os.getpid()}")
+        partial.write_text("".join(json.dumps(row) + "\n" for row in whole), encoding="utf-8")
+        partial.replace(path)
 
     def __contains__(self, key: str) -> bool:
         return key in self._found

@@ -109,12 +109,12 @@ def test_a_file_that_is_not_right_is_refused_with_one_sentence(
 def test_a_file_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "c.yaml"
     path.write_text(text)
-    with pytest.raises(BadCalibration, match="c.yaml"):
+    with pytest.raises(BadCalibration, match=r"c\.yaml"):
         Calibration.load(path)
 
 
 def test_a_file_that_is_absent_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadCalibration, match="nowhere.yaml: cannot be read"):
+    with pytest.raises(BadCalibration, match=r"nowhere\.yaml: cannot be read"):
         Calibration.load(tmp_path / "nowhere.yaml")
 
 
