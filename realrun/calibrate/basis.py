@@ -90,6 +90,14 @@ def _transformer(width: int, layers: int) -> Callable[[], nn.Module]:
     return lambda: nn.Sequential(*(Attend(width, width // 64) for _ in range(layers)))
 
 
+def _decoder(width: int, layers: int) -> Callable[[], nn.Module]:
+    return lambda: Repeated(_transformer(width, layers)(), 8)
+
+
+def _resize(side: int) -> Callable[[], nn.Module]:
+    return lambda: Resize(side)
+
+
 def _mlp(width: int, layers: int) -> Callable[[], nn.Module]:
     return lambda: nn.Sequential(
         *(layer for _ in range(layers) for layer in (nn.Linear(width, width), nn.ReLU()))
@@ -122,9 +130,7 @@ def _cases() -> dict[str, Case]:
         for tokens in (16, 64, 196):
             shape = (1, tokens, width)
             found[f"transformer-{width}-{tokens}"] = (_transformer(width, layers), shape)
-        found[f"decoder-{width}"] = (
-            lambda w=width, n=layers: Repeated(_transformer(w, n)(), 8), (1, 1, width),
-        )  # fmt: skip
+        found[f"decoder-{width}"] = (_decoder(width, layers), (1, 1, width))
     for width in (256, 512, 1024):
         for rows in (1, 32, 200):
             found[f"mlp-{width}-{rows}"] = (_mlp(width, 4), (rows, width))
@@ -135,7 +141,7 @@ def _cases() -> dict[str, Case]:
     for channels, side in ((64, 56), (256, 20)):
         found[f"pointwise-{channels}-{side}"] = (_pointwise(channels), (1, channels, side, side))
     for side in (224, 640):
-        found[f"resize-{side}"] = (lambda s=side: Resize(s), (1, 3, 480, 640))
+        found[f"resize-{side}"] = (_resize(side), (1, 3, 480, 640))
     for rows in (512, 4096):
         found[f"boxes-{rows}"] = (Boxes, (rows, 4))
     return found

@@ -327,6 +327,8 @@ class _Run:
         slowed = scaled(loops, samples)
         out = []
         for key in dict.fromkeys([*looped, *samples]):
+            if key[0] in predict:  # it ran in a pipeline, but must not be known from there
+                continue
             loop, seen = looped.get(key), samples.get(key)
             if seen is not None:
                 out.append(

@@ -108,6 +108,22 @@ def test_models_that_are_not_measured_are_predicted_and_marked() -> None:
         assert e.seconds == pytest.approx(true, rel=0.05)
 
 
+def test_harvesting_does_not_give_away_what_is_to_be_predicted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = {(m, n, 1): Sample(7.0, 0.0, 5) for m in ("control", "planner-small") for n in SPEED}
+    monkeypatch.setattr("realrun.calibrate.measure.harvest", lambda *_: (seen, []))
+    got = measured(FakeWorkers(), predict=("planner-small",), harvesting=True)
+    sources = {(e.model, e.node): e.source for e in got.entries}
+    assert len(sources) == len(got.entries)
+    assert sources["planner-small", "a"] == "predicted"
+    assert sources["control", "a"] == "harvested"
+    assert sources["head-small", "a"] == "profiled"
+    (control,) = (e for e in got.entries if (e.model, e.node) == ("control", "a"))
+    assert control.seconds == 7.0
+    assert control.looped == pytest.approx(truth(counting.of_model("control", 1), "a"))
+
+
 def test_co_running_is_measured_where_there_are_slots() -> None:
     got = measured(FakeWorkers("a=cpu:1x3,b=cpu:1"))
     assert got.overheads["a"].corun == pytest.approx((1.0, 1.5, 2.0))
