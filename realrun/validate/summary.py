@@ -182,9 +182,19 @@ def _errors(pairs: Pairs, load: str, rules: judging.Rules, seed: int) -> dict[st
             "noise_floor": _floor(held, measure, seed),
             "noise_floor_survivors": _floor(alive, measure, seed),
         }
+    out["drift"] = _drift(held, HEADLINE[load])
     counted = alive if _enough(held, rules) else held
     out["ablation"] = _ablation(counted, HEADLINE[load], seed)
     return out
+
+
+def _drift(pairs: Pairs, measure: str) -> list[float]:
+    """Mean signed error of durations in each round: whether the machine changed meanwhile."""
+    errors: dict[int, list[float]] = {}
+    for p, row in pairs:
+        predicted = p.prediction(row["load"], row["allocation"])[measure]
+        errors.setdefault(row["round"], []).append(predicted / row[f"{CPU}_{measure}"] - 1.0)
+    return [float(np.mean(errors[r])) for r in sorted(errors)]
 
 
 def _enough(pairs: Pairs, rules: judging.Rules) -> bool:

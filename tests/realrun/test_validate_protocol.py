@@ -77,6 +77,17 @@ def test_a_planted_bias_is_recovered(bias):
     assert light(found, "rules_alone")["max"] < 1e-6
 
 
+def test_a_machine_that_becomes_slower_shows_as_drift():
+    machine = FakeMachine()
+
+    def ages(case):
+        machine.bias = 1.0 + 0.05 * (machine.runs // 12)  # 6 allocations under 2 loads a round
+        return machine(case)
+
+    drift = outcome(ages)[0]["loads"]["light"]["drift"]
+    assert drift == pytest.approx([1 / (1 + 0.05 * r) - 1 for r in range(5)], abs=1e-3)
+
+
 def test_stolen_time_is_in_the_wall_clock_and_not_in_the_durations():
     found, _, _ = outcome(FakeMachine(bias=1.25, stolen=0.2))
     assert light(found)["bias"] == pytest.approx(1 / 1.25 - 1, abs=0.01)
