@@ -33,7 +33,7 @@ def calibrate(
         typer.Option("--predict", help="A model to predict from the others, not to measure."),
     ] = None,
     transport: Annotated[
-        str, typer.Option("--transport", help="shared (memory) or distributed (TCP).")
+        str, typer.Option("--transport", help="shared, distributed (TCP), hosts (torchrun).")
     ] = "shared",
     seed: SeedOpt = 0,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="File to write.")] = Path(

@@ -44,7 +44,7 @@ def run(
         bool, typer.Option("--emulate", help="Emulate the scenario's own cluster; tasks sleep.")
     ] = False,
     transport: Annotated[
-        str, typer.Option("--transport", help="shared (memory) or distributed (TCP).")
+        str, typer.Option("--transport", help="shared, distributed (TCP), hosts (torchrun).")
     ] = "shared",
     tolerate_failures: Annotated[
         bool, typer.Option("--tolerate-failures", help="Go on without a worker that fails.")

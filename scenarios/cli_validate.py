@@ -33,7 +33,7 @@ def validate(
         typer.Option("--leave-out", help="A scenario that is calibrated but not harvested."),
     ] = None,
     transport: Annotated[
-        str, typer.Option("--transport", help="shared (memory) or distributed (TCP).")
+        str, typer.Option("--transport", help="shared, distributed (TCP), hosts (torchrun).")
     ] = "shared",
     seed: SeedOpt = 0,
     out: OutOpt = None,

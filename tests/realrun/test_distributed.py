@@ -401,3 +401,33 @@ def test_an_error_in_a_run_names_the_worker_and_leaves_nothing():
     with workers, pytest.raises(WorkerFailed, match="worker a was killed by SIGKILL"):
         execute(made, allocation, workers, watch=lambda _: os.kill(pids[0], signal.SIGKILL))
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+# ----- several hosts ------------------------------------------------------------------------------
+@pytest.mark.slow
+def test_two_hosts_under_torchrun_put_out_what_one_process_does():
+    from benchmarks.realrun.two_hosts import AHEAD_S, run
+
+    found = run(
+        ["run", "translation", "--workers", "left=cpu:1,right=cpu:1", "--requests", "3",
+         "--scheduler", "round_robin", "--check"],
+    )  # fmt: skip
+    assert found["exit_codes"] == [0, 0]
+    assert found["outputs_equal_one_process"] is True
+    assert found["facts"]["transport"] == "hosts"
+    used = {p["node"] for p in found["allocation"]["placements"]}
+    assert used == {"left", "right"}
+    clock = found["facts"]["clocks"]["right"]
+    ahead = AHEAD_S if "clocks" in found["hosts"] else 0.0
+    assert abs(clock["ahead_s"] - ahead) <= clock["uncertainty_s"] + 1e-6
+    assert 0 < found["real"]["makespan"] < 60  # not 100,000 s
+
+
+def test_hosts_are_refused_without_torchrun(monkeypatch):
+    from realrun.hosts import Ranks
+
+    monkeypatch.delenv("RANK", raising=False)
+    with pytest.raises(AlloclabError, match="torchrun, which sets RANK"):
+        Ranks.of_environment()
+    with pytest.raises(AlloclabError, match="'hosts' needs torchrun"):
+        Workers(parse_workers("cpu:1"), "hosts")
