@@ -130,7 +130,7 @@ def tables(data: Mapping[str, Any]) -> list[Table | str]:
         groups = [(_name(p), p) for p in mine]
         if not emulated and data["pooled"] and len(data["pooled"]["pipelines"]) > 1:
             groups.append(("pooled", data["pooled"]))
-        out += [_errors(f"Errors of {name}{title}", group) for name, group in groups]
+        out += [_errors(f"Errors, {name}{title}", group) for name, group in groups]
         out += [
             _ranking(f"Order of allocations{title}", groups),
             _ablation(f"Median error by wall clock with a term left out{title}", groups),

@@ -57,9 +57,9 @@ def test_the_report_is_json_that_others_can_read(report):
 
 def test_emulated_runs_have_tables_of_their_own(report):
     text = text_of(report.to_dict())
-    assert "Errors of padded on cpu:1,cpu:1 (emulated" in text
+    assert "Errors, padded on cpu:1,cpu:1 (emulated" in text
     plain = text.split("(emulated")[0]
-    assert "padded" not in plain.replace("Errors of padded", "")
+    assert "padded" not in plain.replace("Errors, padded", "")
     assert "4 of 8 distinct allocations, 4 not seen in harvesting; 40 runs, 0 % rejected" in text
 
 
