@@ -22,7 +22,6 @@ from typing import Any
 from realrun import wire
 from realrun.devices import WorkerSpec
 
-
 PRIORITY = -10
 """Niceness of workers where the system permits it: measurements go before other programs."""
 
@@ -58,7 +57,10 @@ def main(argv: list[str]) -> int:
         except BaseException as error:
             worker.drop()
             answer = _failure(error)
-        wire.send(channel, answer)
+        try:
+            wire.send(channel, answer)
+        except wire.Closed:
+            break
     worker.close()
     if hello["transport"] == "distributed":
         os._exit(0)  # threads that wait for a peer that died would hold up the interpreter's end
