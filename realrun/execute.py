@@ -106,7 +106,8 @@ def execute(
         When a worker dies, hangs or runs out of memory, put its work onto the others and go on;
         otherwise the run ends with an error.
     replan : function of (problem, allocation, failed node) or None
-        The new allocation, without the failed node; None moves its tasks greedily.
+        The new allocation, in which only tasks of the failed node have moved; None moves them
+        greedily.
     progress : function of (requests over, requests)
     watch : function of the clerk, called now and then during the run
 

@@ -135,12 +135,10 @@ class _Computing:
         try:
             with torch.inference_mode():
                 return self.module(*arguments, **named)
-        except torch.cuda.OutOfMemoryError as error:
+        except (torch.cuda.OutOfMemoryError, MemoryError) as error:
             raise MemoryError(
                 f"task {self.name!r}: {self.reference} ran out of memory: {error}"
             ) from None
-        except MemoryError:
-            raise
         except Exception as error:
             raise BadModule(
                 f"task {self.name!r}: module {self.reference!r} raised {type(error).__name__}: "
@@ -231,8 +229,8 @@ class _Own(_Computing):
         if declared > 0 and real != declared and not scaled:
             shown = ", ".join(f"{k}: {tuple(t.shape)} {t.dtype}" for k, t in bundle.items())
             raise BadModule(
-                f"task {self.name!r}: module {self.reference!r} put out {real} bytes ({shown}), but "
-                f"the scenario says output: {declared:g} B"
+                f"task {self.name!r}: module {self.reference!r} put out {real} bytes ({shown}), "
+                f"but the scenario says output: {declared:g} B"
             )
 
 

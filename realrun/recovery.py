@@ -91,8 +91,15 @@ def replanned(
         for worker in sorted(failed):
             found = replan(problem, found, worker)
         node, _, _ = check_allocation(problem, found)
-        if not set(node.tolist()) <= set(alive):
-            raise InvalidAllocation("the new allocation still uses a worker that failed")
+        before, _, _ = allocation.arrays(problem)
+        for t in range(problem.n_tasks):
+            kept = int(before[t]) in failed or node[t] == before[t]
+            if int(node[t]) not in alive or not kept:
+                raise InvalidAllocation(
+                    f"the new allocation puts task {problem.task_names[t]!r} onto "
+                    f"{problem.node_names[node[t]]!r}; only tasks of workers that failed may move, "
+                    "and only to those that are left"
+                )
         return found
     return _moved(problem, allocation, failed, alive)
 

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 ARENA_BYTES = 1 << 35
 """Address space of an arena; pages come into being when they are used."""
 PIPE_BYTES = 1 << 20
+SLACK_BYTES = 2048
+"""A block may be larger than its bundle by a quarter and this: room is prepared by an estimate."""
 MADV_POPULATE_READ, MADV_POPULATE_WRITE = 22, 23
 
 
@@ -73,11 +75,12 @@ class Arena:
         self._lock = threading.Lock()  # slots and receivers are threads
 
     def allocate(self, size: int) -> int:
-        """Offset of a block; of free ones of its size the one that was freed last."""
+        """Offset of a block: of free ones that are hardly larger the one that was freed last."""
         room = bundles.aligned(max(size, 1))
         with self._lock:
-            if self._free[room]:
-                place = self._free[room].pop()
+            fitting = self._fitting(room)
+            if fitting is not None:
+                place, room = self._free[fitting].pop(), fitting
             else:
                 place, self._next = self._next, self._next + room
                 if self._next > ARENA_BYTES:
@@ -87,6 +90,12 @@ class Arena:
                     )
             self._taken[place] = room
         return place
+
+    def _fitting(self, room: int) -> int | None:
+        """Size of the smallest free blocks that are large enough without much waste."""
+        most = room + room // 4 + SLACK_BYTES
+        return min((n for n, places in self._free.items() if places and room <= n <= most),
+                   default=None)  # fmt: skip
 
     def free(self, place: int) -> None:
         """Give a block back; twice is once."""

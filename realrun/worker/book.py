@@ -137,12 +137,12 @@ class Book:
             instance.off.add(edge)
             self._consider(instance, at)
 
-    def overdue(self, request: int, task: int) -> None:
+    def overdue(self, request: int, task: int, at: float) -> None:
         """The deadline of a join has passed: one input is enough from now on."""
         instance = self.own[request, task]
         if math.isnan(instance.closed_at) and not instance.over:
             instance.need = max(1, len(instance.got))
-            self._consider(instance)
+            self._consider(instance, at if instance.got else -math.inf)
 
     def unwanted(self, request: int, edge: int) -> None:
         """A join that cancels late work has closed: this edge of the producer leads nowhere."""

@@ -35,6 +35,10 @@ class EmulatedLinks:
         self._map = mmap.mmap(fd, max(os.fstat(fd).st_size, 8))
         self._free = np.frombuffer(self._map, dtype=np.float64)
 
+    def follow(self, plan: RunPlan) -> None:
+        """Take the routes of another plan."""
+        self._plan = plan
+
     def arrival(self, request: int, edge: int, sent: float) -> float:
         """Seconds at which a message sent at `sent` is usable; wake included."""
         plan, route = self._plan, self._plan.routes[edge]

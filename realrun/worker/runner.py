@@ -205,7 +205,7 @@ class Runner:
             elif kind == DATA:
                 self._deliver(what, instant)
             else:
-                self.book.overdue(*what)
+                self.book.overdue(*what, instant)
 
     def _arrive(self, request: int, at: float) -> None:
         self.plan.arrival[request] = at
@@ -365,12 +365,11 @@ class Runner:
 
     # ----- after -------------------------------------------------------------------------------
     def messages(self) -> dict[str, Any]:
-        """Remote inputs that came: the producer's request, edge, usable time, whether used."""
+        """Inputs that came: the producer's request, edge, usable time, whether used."""
         rows = [
-            (int(self.plan.producer[i.request, e]), e, at, e in i.used and i.state == FINISHED)
+            (int(self.plan.producer[i.request, e]), e, at, e in i.used)
             for i in self.book.own.values()
             for e, at in i.got.items()
-            if self.plan.node[self.plan.edge_src[e]] != self.me
         ]
         table = np.array(rows, dtype=np.float64).reshape(-1, 4)
         return {"messages": table, "states": self.states()}
@@ -403,6 +402,8 @@ class Runner:
         self.plan = type(before).from_dict(plan)
         self.plan.arrival[:] = np.where(old.arrived, before.arrival, self.plan.arrival)
         self.epoch, self.told = epoch, False
+        if self.links is not None:
+            self.links.follow(self.plan)
         self.load()
         self.warm()
         self.book = Book.after_failure(self.plan, self.me, old, again)

@@ -1,0 +1,221 @@
+"""Real runs obey the rules of simulated time, and compute what one process would compute."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from realrun.devices import parse_workers, workers_cluster
+from realrun.execute import RealRun, execute
+from realrun.plan import make_plan
+from realrun.pool import Workers
+from realrun.programs import composed
+from scenarios import load
+from simulator.allocation import Allocation
+from simulator.check import check_trace
+from simulator.engines import simulate
+from simulator.luck import draw
+from simulator.problem import Problem
+from simulator.runlog import CANCELLED, FINISHED, SKIPPED
+from simulator.taskgraph import Edge, Join
+from simulator.workload import Arrivals
+from tests.realrun.worlds import THREE, edges, own, problem, task
+
+GENEROUS_S = 0.25
+"""No real overhead comes near it, and no duration below is as short where order matters."""
+
+
+def both(world: Problem, nodes: list[int], workers: Workers, **options) -> tuple[RealRun, RealRun]:
+    """The emulated run and the simulation of the same luck, in the same clothes."""
+    allocation = Allocation.of(world, nodes)
+    real = execute(world, allocation, workers, emulate=True, keep_outputs=True, **options)
+    simulated = simulate(world, allocation, realisation=draw(world, options.get("seed", 0)))
+    return real, RealRun(simulated)
+
+
+def agree(real: RealRun, simulated: RealRun) -> None:
+    """States and used inputs are the same; nothing breaks a rule by more than a real overhead."""
+    mine, theirs = real.trace.log, simulated.trace.log
+    assert np.array_equal(mine.state, theirs.state)
+    assert np.array_equal(mine.used, theirs.used)
+    assert not check_trace(real.trace, slack_s=GENEROUS_S)
+
+
+def test_a_chain_over_three_workers(three: Workers) -> None:
+    world = problem([task(x, 0.01, 1000) for x in "abc"], edges("a>b b>c"), requests=3)
+    real, simulated = both(world, [0, 1, 2], three)
+    agree(real, simulated)
+    log = real.trace.log
+    assert (log.start[:, 1] >= log.finish[:, 0]).all()
+    assert (log.start[:, 2] >= log.finish[:, 1]).all()
+    assert len(real.outputs) == 3
+
+
+@pytest.mark.parametrize("late", ["keep", "cancel"])
+def test_a_quorum_takes_the_first_and_discards_the_rest(three: Workers, late: str) -> None:
+    # b is busy with `long` until 0.6 s, so that `slow` has not begun when the quorum is there.
+    tasks = [task("x"), task("long", 0.6), task("fast", 0.02), task("mid", 0.1), task("slow", 0.1),
+             task("join", 0.01, join=Join(need=2, late=late)), task("end", 0.7)]  # fmt: skip
+    graph = [*edges("x>long x>fast x>mid x>slow fast>join mid>join slow>join x>end"),
+             Edge("long", "end")]  # fmt: skip
+    world = problem(tasks, graph)
+    real, simulated = both(world, [0, 1, 0, 2, 1, 0, 2], three)
+    agree(real, simulated)
+    slow = world.task_names.index("slow")
+    assert real.trace.log.state[0, slow] == (CANCELLED if late == "cancel" else FINISHED)
+
+
+def test_a_deadline_closes_a_join(three: Workers) -> None:
+    tasks = [task("a", 0.02), task("b", 0.9), task("join", 0.0, join=Join(deadline_s=0.3))]
+    world = problem(tasks, edges("a>join b>join"))
+    real, simulated = both(world, [0, 1, 2], three)
+    agree(real, simulated)
+    assert real.trace.log.start[0, 2] >= 0.3
+    assert real.trace.log.used[0].tolist() == [1, 0]
+
+
+def test_branches_that_are_not_taken_are_skipped(three: Workers) -> None:
+    tasks = [task("ask"), task("small", 0.01), task("large", 0.02), task("answer")]
+    graph = [Edge("ask", "small", probability=0.5, branch="size"),
+             Edge("ask", "large", probability=0.5, branch="size"),
+             *edges("small>answer large>answer")]  # fmt: skip
+    world = problem(tasks, graph, requests=12)
+    real, simulated = both(world, [0, 1, 2, 0], three)
+    agree(real, simulated)
+    skipped = (real.trace.log.state == SKIPPED).sum(axis=1)
+    assert (skipped == 1).all()
+    assert len(real.outputs) == 12
+
+
+def test_lag_feeds_a_later_request(three: Workers) -> None:
+    graph = [*edges("a>b"), Edge("b", "a", lag=1)]
+    world = problem([task("a", 0.02), task("b", 0.02)], graph, requests=4)
+    real, simulated = both(world, [0, 1], three)
+    agree(real, simulated)
+    assert (real.trace.log.start[1:, 0] >= real.trace.log.finish[:-1, 1]).all()
+
+
+def test_a_closed_loop_releases_after_completions(three: Workers) -> None:
+    loop = Arrivals("closed", clients=2)
+    world = problem([task("a", 0.02), task("b", 0.02)], edges("a>b"), 8, loop)
+    real = execute(world, Allocation.of(world, [0, 1]), three, emulate=True)
+    log = real.trace.log
+    assert (log.state == FINISHED).all()
+    done = np.sort(log.completed)
+    assert (log.arrival[2:] >= done[:-2] - 1e-9).all()
+
+
+def test_slots_execute_at_the_same_time() -> None:
+    specs = parse_workers("wide=cpu:1x2")
+    with Workers(specs) as workers:
+        cluster = workers_cluster(specs)
+        base = problem([task("a", 0.3), task("b", 0.3), task("c", 0.3)], [])
+        world = replace(base, cluster=cluster)
+        real = execute(world, Allocation.of(world, [0, 0, 0]), workers, emulate=True)
+    log = real.trace.log
+    assert log.start[0, 1] < log.finish[0, 0] and log.slot[0].tolist()[:2] == [0, 1]
+    assert log.start[0, 2] >= min(log.finish[0, 0], log.finish[0, 1])
+
+
+@pytest.mark.parametrize(("dispatch", "first"), [("strict", ["a", "b"]), ("greedy", ["b", "a"])])
+def test_strict_waits_for_its_turn_and_greedy_does_not(
+    three: Workers, dispatch: str, first: list[str]
+) -> None:
+    # `a` comes first in the order of its node, but its input is late.
+    world = problem([task("late", 0.4), task("a", 0.05), task("b", 0.05)], edges("late>a"),
+                    dispatch=dispatch)  # fmt: skip
+    allocation = Allocation.of(world, [0, 1, 1], priority=[0, 1, 2])
+    real = execute(world, allocation, three, emulate=True)
+    start = real.trace.log.start[0]
+    assert [n for _, n in sorted(zip(start[1:], ["a", "b"], strict=True))] == first
+
+
+@pytest.mark.parametrize("network", ["ideal", "fifo"])
+def test_emulated_links_take_their_time(three: Workers, network: str) -> None:
+    # Two messages of 1 MB over one link of 10 MB/s and 50 ms: 0.15 s each, or one after the other.
+    world = problem([task("a", output=1e6), task("b"), task("c")], edges("a>b a>c"),
+                    network=network, bandwidth=1e7, latency_s=0.05)  # fmt: skip
+    real, simulated = both(world, [0, 1, 1], three)
+    agree(real, simulated)
+    came = real.trace.log.delivered[0]
+    assert came.min() >= 0.15
+    assert (came.max() >= 0.25) == (network == "fifo")
+
+
+def small(name: str) -> Problem:
+    """A pipeline of the catalogue with its small models, on the three workers."""
+    scenario = load(name)
+    streams = []
+    for stream in scenario.streams:
+        tasks = []
+        for t in stream.graph.tasks:
+            variants = tuple(
+                v if v.module is None
+                else replace(v, work=None, seconds={"*": 0.01}, module=_smaller(v.module))
+                for v in t.variants[:1]
+            )  # fmt: skip
+            tasks.append(replace(t, variants=variants, pinned=None))
+        graph = replace(stream.graph, tasks=tuple(tasks))
+        streams.append(
+            replace(stream, graph=graph, requests=2, noise=None, arrivals=Arrivals("once"))
+        )
+    return replace(
+        scenario, streams=tuple(streams), cluster=workers_cluster(THREE), network="ideal",
+        dispatch="greedy",
+    ).problem()  # fmt: skip
+
+
+def _smaller(module: str) -> str:
+    return module.replace("-large", "-small")
+
+
+@pytest.mark.parametrize("name", ["translation", "robot", "recommendation", "driving"])
+def test_outputs_are_those_of_one_process(three: Workers, name: str) -> None:
+    world = small(name)
+    nodes = np.random.default_rng(1).integers(3, size=world.n_tasks)
+    real = execute(world, Allocation.of(world, nodes), three, keep_outputs=True)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    wanted = composed(make_plan(world, real.trace.allocation, draw(world, 0)), ["fp32"] * 3)
+    torch.set_num_threads(threads)
+    assert real.outputs.keys() == wanted.keys() and len(wanted) >= 2
+    for key, bundle in wanted.items():
+        assert bundle.keys() == real.outputs[key].keys()
+        for tensor, value in bundle.items():
+            assert np.array_equal(value, real.outputs[key][tensor]), (key, tensor)
+    assert not check_trace(real.trace, slack_s=30.0)
+
+
+def test_shared_weights_are_loaded_once(three: Workers) -> None:
+    world = small("driving")  # fusion and planning of both streams are the same models
+    execute(world, Allocation.of(world, [0] * world.n_tasks), three)
+    three.ask(0, "inspect")
+    weights = three.answer(0)["value"]
+    from realrun import models
+
+    model = models.build("planner-small", device="meta")
+    assert weights["planner-small"] == sum(p.numel() * 4 for p in model.parameters())
+
+
+def test_modules_of_ones_own_run(three: Workers) -> None:
+    world = problem(
+        [own("x", "Source"), own("y", "Source"), own("sum", "Add")], edges("x>sum y>sum"), 2
+    )
+    real = execute(world, Allocation.of(world, [0, 1, 2]), three, keep_outputs=True)
+    wanted = composed(make_plan(world, real.trace.allocation, draw(world, 0)), ["fp32"] * 3)
+    for key, bundle in wanted.items():
+        assert np.array_equal(bundle["0"], real.outputs[key]["0"])
+
+
+def test_the_trace_says_what_was_observed(three: Workers) -> None:
+    world = problem([task("a", 0.01), task("b", 0.01)], edges("a>b"), 2)
+    real = execute(world, Allocation.of(world, [0, 1]), three)
+    seen = real.trace.observed
+    assert seen is not None
+    assert (seen["worker"] == [[0, 1], [0, 1]]).all()
+    assert (seen["cpu_s"] >= 0).all() and (seen["compute_wall_s"] >= 0.01).all()
+    assert real.trace.engine == "realrun/shared"
+    assert real.facts["answered_twice"] == 0 and real.facts["failures"] == []
