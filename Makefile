@@ -11,11 +11,11 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constrain
 BENCHMARKS = $(patsubst benchmarks/speed/%.py,%,$(wildcard benchmarks/speed/[a-z]*.py))
 CODE := simulator schedulers realrun scenarios tests $(wildcard benchmarks)
 
-.PHONY: help demo test lint format types bench clean distclean
+.PHONY: help demo test lint format types bench gpu-check clean distclean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
 demo: $(VENV)/.stamp-run ## compare the schedulers on the translation scenario, into out/demo
 	$(BIN)/alloclab compare translation -o $(OUT)/demo
@@ -38,6 +38,9 @@ bench: $(VENV)/.stamp-run ## measure speed, one module of benchmarks/speed after
 	@set -e; for name in $(BENCHMARKS); do \
 	  echo "== benchmarks.speed.$$name"; $(BIN)/python -m benchmarks.speed.$$name; \
 	done
+
+gpu-check: $(VENV)/.stamp-run ## check and measure what needs a GPU, into benchmarks/results/gpu
+	$(BIN)/python -m benchmarks.gpu_check
 
 clean: ## remove build products, caches and results; keep the environment
 	rm -rf build dist *.egg-info $(OUT) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -205,7 +205,8 @@ class Runner:
             elif kind == DATA:
                 self._deliver(what, instant)
             else:
-                self.book.overdue(*what, instant)
+                request, task = what
+                self.book.overdue(request, task, instant)
 
     def _arrive(self, request: int, at: float) -> None:
         self.plan.arrival[request] = at
