@@ -11,6 +11,7 @@ import typer
 from scenarios.cli_calibrate import calibrate
 from scenarios.cli_discover import discover
 from scenarios.cli_options import (
+    CalibrationOpt,
     ClusterOpt,
     EngineOpt,
     EvaluationsOpt,
@@ -90,6 +91,7 @@ def simulate(
         Path | None, typer.Option("--allocation", "-a", help="Allocation file to run instead.")
     ] = None,
     cluster: ClusterOpt = None,
+    calibration: CalibrationOpt = None,
     network: NetworkOpt = None,
     objective: ObjectiveOpt = None,
     requests: RequestsOpt = None,
@@ -103,7 +105,7 @@ def simulate(
     """Simulate one allocation and report its metrics."""
     from scenarios import single, tables
 
-    chosen = load(scenario, cluster, network, objective, requests)
+    chosen = load(scenario, cluster, network, objective, requests, calibration)
     with tables.progress("Allocating") as step:
         step(str(allocation or scheduler or single.DEFAULT_SCHEDULER))
         run = single.simulate(
@@ -123,6 +125,7 @@ def compare(
         ),
     ] = None,
     cluster: ClusterOpt = None,
+    calibration: CalibrationOpt = None,
     network: NetworkOpt = None,
     objective: ObjectiveOpt = None,
     requests: RequestsOpt = None,
@@ -139,7 +142,7 @@ def compare(
     from scenarios import compare as work
     from scenarios import results, tables
 
-    chosen = load(scenario, cluster, network, objective, requests)
+    chosen = load(scenario, cluster, network, objective, requests, calibration)
     specs = split_specs(schedulers)
     with tables.progress("Comparing") as step:
         comparison = work.compare(
@@ -235,12 +238,16 @@ def load(
     network: str | None = None,
     objective: str | None = None,
     requests: int | None = None,
+    calibration: Path | None = None,
 ) -> Any:
     """Load a scenario and apply what the command line overrides."""
     from scenarios import load, load_cluster
     from scenarios.override import override
+    from simulator.errors import AlloclabError
 
-    scenario = load(name)
+    if calibration is not None and cluster is not None:
+        raise AlloclabError("give either --cluster or --calibration: a calibration is of a cluster")
+    scenario = load(name, calibration)
     if cluster is not None:
         scenario = scenario.on(load_cluster(cluster))
     return override(scenario, network=network, objective=objective, requests=requests)

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from scenarios.cli_options import JsonFlag, SeedOpt
-from scenarios.cli_run import WorkersOpt
+from scenarios.cli_options import JsonFlag, SeedOpt, WorkersOpt
 
 
 def calibrate(

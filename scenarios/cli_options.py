@@ -38,3 +38,13 @@ SecondsOpt = Annotated[
 EvaluationsOpt = Annotated[
     int | None, typer.Option("--evaluations", help="Evaluations each search may use.")
 ]
+WorkersOpt = Annotated[
+    str | None,
+    typer.Option(
+        "--workers", "-w",
+        help="Comma-separated devices, e.g. cpu:1,cpu:2@bf16,cuda:0x3; default one a core.",
+    ),
+]  # fmt: skip
+CalibrationOpt = Annotated[
+    Path | None, typer.Option("--calibration", help="File that `alloclab calibrate` wrote.")
+]

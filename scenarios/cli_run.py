@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from scenarios.cli_options import (
+    CalibrationOpt,
     EvaluationsOpt,
     JsonFlag,
     NetworkOpt,
@@ -16,18 +17,8 @@ from scenarios.cli_options import (
     ScenarioArg,
     SecondsOpt,
     SeedOpt,
-)  # fmt: skip
-
-WorkersOpt = Annotated[
-    str | None,
-    typer.Option(
-        "--workers", "-w",
-        help="Comma-separated devices, e.g. cpu:1,cpu:2@bf16,cuda:0x3; default one a core.",
-    ),
-]  # fmt: skip
-CalibrationOpt = Annotated[
-    Path | None, typer.Option("--calibration", help="File that `alloclab calibrate` wrote.")
-]
+    WorkersOpt,
+)
 
 
 def run(

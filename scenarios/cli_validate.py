@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from scenarios.cli_options import JsonFlag, OutOpt, SeedOpt
-from scenarios.cli_run import CalibrationOpt, WorkersOpt
+from scenarios.cli_options import CalibrationOpt, JsonFlag, OutOpt, SeedOpt, WorkersOpt
 
 
 def validate(

@@ -22,7 +22,8 @@ def execution(result: Execution, files: Sequence[Path]) -> None:
         if (count := int((trace.tasks["task"] == p.task).sum())) >= 0
     ]
     title = f"{result.scenario.name}, allocated by {result.label} ({trace.engine})"
-    out.print(tables.grid(title, placed))
+    out.print(title, style="bold")
+    out.print(tables.grid("", placed))
     out.print()
     out.print(tables.grid("Predicted and real", result.rows()))
     for failure in result.real.facts["failures"]:

@@ -3,8 +3,8 @@
     python -m benchmarks.realrun.faults [--trials 20] [--requests 50] [--seed 0] [--json FILE]
 
 Each trial runs a random graph on three workers, half of them under strict dispatch, and compares
-the outputs with those of one process. Exit code 1 if anything was lost, answered twice or different, or
-if a process or shared-memory segment is left.
+the outputs with those of one process. Exit code 1 if anything was lost, answered twice or
+different, or if a process or shared-memory segment is left.
 """
 
 from __future__ import annotations
