@@ -144,7 +144,6 @@ def run(
     AlloclabError
         Anything that the user can mend, in one sentence.
     """
-    from realrun.devices import parse_workers
     from realrun.execute import execute
     from realrun.pool import Workers
 
@@ -155,7 +154,7 @@ def run(
         specs = emulated_workers(scenario, settings)
         scenario = stand_ins(scenario)
     else:
-        specs = parse_workers(settings.workers or default_workers())
+        specs = chosen_workers(settings)
     say(f"starting {len(specs)} workers")
     with Workers(specs, settings.transport) as workers:
         placed, notes = estimated(scenario, settings, workers, say)
@@ -171,6 +170,16 @@ def run(
         )  # fmt: skip
     equal = outputs_equal(problem, real, specs, say) if settings.check else None
     return Execution(placed, label, predicted, real, specs, settings, equal, tuple(notes))
+
+
+def chosen_workers(settings: Settings) -> tuple[WorkerSpec, ...]:
+    """Those asked for, else those that were calibrated, else one for each core."""
+    from realrun.calibrate import Calibration
+    from realrun.devices import parse_workers
+
+    if settings.workers is None and settings.calibration is not None:
+        return Calibration.load(settings.calibration).workers
+    return parse_workers(settings.workers or default_workers())
 
 
 def emulated_workers(scenario: Scenario, settings: Settings) -> tuple[WorkerSpec, ...]:
@@ -205,7 +214,7 @@ def estimated(
         return scenario, ["emulated: tasks sleep for the durations of the scenario's cluster"]
     calibration, notes = calibrated(scenario, settings, workers, say)
     placed = scenario.calibrated(calibration)
-    note = outside_of_validated(workers.specs)
+    note = outside_of_validated(workers.specs, settings.transport)
     return placed, notes + ([note] if note else [])
 
 
@@ -228,11 +237,11 @@ def calibrated(
     return quick, ["durations measured quickly; `alloclab calibrate` measures them well"]
 
 
-def outside_of_validated(specs: tuple[WorkerSpec, ...]) -> str | None:
+def outside_of_validated(specs: tuple[WorkerSpec, ...], transport: str) -> str | None:
     """One line where no validation result covers these workers; else None."""
     from realrun.validate.matrix import outside
 
-    return outside(specs)
+    return outside(specs, transport)
 
 
 def allocate(problem: Problem, settings: Settings) -> tuple[Allocation, str]:
