@@ -153,28 +153,33 @@ class Worker:
         self.runner = Runner(self.context, loaded, self.transport, self.channel, self.log, links)
         self.runner.load()
         self.runner.warm()
-        return {"ok": True, "room": self.runner.make_room()}
+        return {"ok": True, "room": self.runner.room.make()}
 
     def do_touch(self, room: list[list[int]]) -> dict[str, Any]:
         """Look at the room that others made."""
-        self.runner.touch_room(room)
+        self.runner.room.touch(room)
         return {"ok": True}
 
     def do_run(self, zero: float) -> dict[str, Any]:
         """Run the plan from the common start on; the answer comes when it is over."""
-        self.runner.free_room()
+        self.runner.room.free()
         self.runner.schedule(zero)
         return self._go_on()
 
     def do_resume(self, **changes: Any) -> dict[str, Any]:
         """Go on with another plan after a worker failed."""
-        self.runner.adopt(**changes)
+        from realrun.worker.takeover import adopt
+
+        adopt(self.runner, **changes)
         return self._go_on()
 
     def _go_on(self) -> dict[str, Any]:
         command = self.runner.run()
         if command is not None and command["verb"] == "pause":
-            return {"paused": True, **self.runner.status()}
+            from realrun.worker.takeover import missing
+
+            self.runner.hear()
+            return {"paused": True, "missing": missing(self.runner)}
         answer: dict[str, Any] = {"ok": True, **self.runner.messages()}
         self.drop()
         return answer

@@ -31,10 +31,10 @@ from realrun.transport.base import (
     OFF,
     RETIRE,
     Notice,
-    Sent,
     Transport,
 )  # fmt: skip
-from realrun.worker.book import FINISHED, SKIPPED, Book, Instance
+from realrun.worker.book import Book, Instance
+from realrun.worker.room import Room
 from realrun.worker.slots import Slots
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Runner:
         self.zero = math.inf
         self.finished = self.told = False
         self.command: dict[str, Any] | None = None
-        self._room: list[tuple[int, Sent]] = []
+        self.room = Room(plan, self.me, transport)
         self.slots = Slots(int(plan.slots[self.me]), self._work, context)
 
     # ----- before ------------------------------------------------------------------------------
@@ -107,32 +107,6 @@ class Runner:
                 continue  # what it takes comes from modules that are not here
             self.slots.warm(lambda: [program(int(r), {}) for r in requests[:2]])  # noqa: B023
             self.context.note_warm(key)
-
-    def make_room(self) -> list[list[int]]:
-        """Room for two messages of every edge that leaves here: (receiver, place, size)."""
-        self._room = []
-        for edge in range(self.plan.n_edges):
-            src, dst = self.plan.edge_src[edge], self.plan.edge_dst[edge]
-            if self.plan.node[src] != self.me or self.plan.node[dst] == self.me:
-                continue
-            receiver = int(self.plan.node[dst])
-            size = int(self.plan.edge_bytes[:, edge].max(initial=0)) + 1024
-            for _ in range(2):
-                sent = self.transport.prepare(receiver, size)
-                if sent is not None:
-                    self._room.append((receiver, sent))
-        return [[receiver, sent.place, sent.size] for receiver, sent in self._room]
-
-    def touch_room(self, room: list[list[int]]) -> None:
-        """Look at the room that others made for messages to here: (sender, place, size)."""
-        for sender, place, size in room:
-            self.transport.touch(sender, Sent(place, size))
-
-    def free_room(self) -> None:
-        """Let messages have the room."""
-        for receiver, sent in self._room:
-            self.transport.forget(receiver, sent)
-        self._room = []
 
     def schedule(self, zero: float) -> None:
         """Set the timers of everything that is known beforehand."""
@@ -157,7 +131,7 @@ class Runner:
             sleep_until(self.zero)
             self.log.status[3] = self.now()
         while not self.finished:
-            self._hear()
+            self.hear()
             self._ring()
             for ended, result in self.slots.done():
                 self._after(ended, result)
@@ -167,7 +141,7 @@ class Runner:
                     break
                 self._begin(instance)
                 if self.slots.inline:
-                    self._hear()
+                    self.hear()
                     self._ring()
                 self._listen(0.0)
             self._tell()
@@ -216,7 +190,7 @@ class Runner:
             if (request, task) in self.book.own and limit < math.inf:
                 self._at(at + limit, OFF, (request, task))
 
-    def _hear(self) -> None:
+    def hear(self) -> None:
         """Take in all notices that have come."""
         for notice in self.transport.poll():
             if notice.kind == DATA:
@@ -240,11 +214,12 @@ class Runner:
     def _deliver(self, notice: Notice, usable: float) -> None:
         consumer = int(self.plan.consumer[notice.request, notice.item])
         bundle = self.transport.take(notice) if notice.size else {}
-        self._receive(consumer, notice.item, bundle, notice, usable)
+        self.receive(consumer, notice.item, bundle, notice, usable)
 
-    def _receive(
+    def receive(
         self, consumer: int, edge: int, bundle: Bundle, notice: Notice | None, at: float
     ) -> None:
+        """Take in the input of a consumer here; what nobody will read is released at once."""
         instance = self.book.own.get((consumer, int(self.plan.edge_dst[edge])))
         if instance is None or not self.book.deliver(consumer, edge, at):
             if notice is not None:
@@ -335,7 +310,7 @@ class Runner:
             if not plan.taken[request, e]:
                 untaken.append(e)
             elif consumer >= 0 and plan.node[plan.edge_dst[e]] == self.me:
-                self._receive(consumer, e, result["bundle"], None, finish)
+                self.receive(consumer, e, result["bundle"], None, finish)
         if untaken:
             self.book.pass_off(instance, finish, untaken)
         for edge in [e for e in instance.got if (request, e) in self.inputs]:
@@ -374,71 +349,6 @@ class Runner:
         ]
         table = np.array(rows, dtype=np.float64).reshape(-1, 4)
         return {"messages": table, "states": self.states()}
-
-    def status(self) -> dict[str, Any]:
-        """What is needed to go on without a worker that failed: open inputs (request, edge)."""
-        self._hear()
-        missing = [
-            (i.request, e)
-            for i in self.book.own.values()
-            if not i.over and math.isnan(i.closed_at)
-            for e in np.flatnonzero(self.plan.edge_dst == i.task).tolist()
-            if self.plan.producer[i.request, e] >= 0 and e not in i.got and e not in i.off
-        ]
-        return {"missing": np.array(missing, dtype=np.int64).reshape(-1, 2)}
-
-    def adopt(self, plan: dict[str, Any], epoch: int, todo: Any) -> None:
-        """Go on with a new plan after a worker failed.
-
-        Parameters
-        ----------
-        plan : mapping
-            `RunPlan.to_dict` of the new plan.
-        epoch : int
-        todo : (n, 2) int array
-            (request, task) of the failed worker's work that must be done (again).
-        """
-        old, before = self.book, self.plan
-        again = {(int(r), int(t)) for r, t in todo}
-        self.plan = type(before).from_dict(plan)
-        self.plan.arrival[:] = np.where(old.arrived, before.arrival, self.plan.arrival)
-        self.epoch, self.told = epoch, False
-        if self.links is not None:
-            self.links.follow(self.plan)
-        self.load()
-        self.warm()
-        self.book = Book.after_failure(self.plan, self.me, old, again)
-        self.timers = [timer for timer in self.timers if timer[1] != ARRIVE]
-        heapq.heapify(self.timers)
-        self.schedule(self.zero)  # also for streams that had no task here before
-        for request, task in sorted(again):
-            self._send_again(request, task)
-        self.log.status[0] = time.monotonic()
-
-    def _send_again(self, request: int, task: int) -> None:
-        """Give a task that starts over the inputs that were made here."""
-        plan = self.plan
-        for edge in np.flatnonzero(plan.edge_dst == task).tolist():
-            source, producer = int(plan.edge_src[edge]), int(plan.producer[request, edge])
-            made = self.book.own.get((producer, source))
-            if producer < 0 or made is None:
-                continue
-            untaken = made.state == FINISHED and not plan.taken[producer, edge]
-            if made.state == SKIPPED or untaken:
-                self.book.pass_off(made, self.now(), [edge])
-            elif made.state == FINISHED and (producer, source) in self.outputs:
-                self._hand_over(producer, edge, self.outputs[producer, source])
-
-    def _hand_over(self, request: int, edge: int, bundle: Bundle) -> None:
-        receiver, at = int(self.plan.node[self.plan.edge_dst[edge]]), self.now()
-        if receiver == self.me:
-            self._receive(int(self.plan.consumer[request, edge]), edge, bundle, None, at)
-            return
-        sent, stamp = self.transport.put(receiver, bundle), self.zero + at
-        self.transport.post(
-            receiver,
-            Notice(DATA, self.epoch, self.me, edge, request, sent.place, sent.size, stamp, stamp),
-        )
 
     def states(self) -> Any:
         """(n, 3) request, task, state of all own instances."""
