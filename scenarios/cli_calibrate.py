@@ -61,5 +61,7 @@ def _print(found, out: Path) -> None:
     console.print(tables.grid("Overheads", calibrating.overhead_rows(found)))
     for text in found.left_out:
         console.print(f"left out: {text}", style="dim")
+    for text in found.facts.get("remarks", ()):
+        console.print(f"note: {text}", style="yellow")
     first = sorted(found.training)[0] if found.training else "translation"
     tables.written([out], f"alloclab validate {first} --calibration {out}")

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 SPACING = 1.3
 """Between two requests, over the summed durations of one."""
+PASSES = 2
+"""Over all training allocations, so that a disturbance of some seconds falls on several."""
 Key = tuple[str, str, int]
 """(model, node, batch)."""
 
@@ -125,8 +127,19 @@ def harvest(
     requests: int,
     seed: int,
     watch: Callable[[int, int], None] = lambda done, of: None,
+    passes: int = PASSES,
 ) -> tuple[dict[Key, Sample], list[dict[str, Any]]]:
-    """Run training allocations of one pipeline.
+    """Run training allocations of one pipeline, round robin.
+
+    Parameters
+    ----------
+    workers : Workers
+    problem : Problem
+    count, requests : int
+        Allocations, and requests of each in each pass.
+    seed : int
+    watch : function of (runs done, runs in all)
+    passes : int
 
     Returns
     -------
@@ -134,14 +147,13 @@ def harvest(
     """
     quiet = quiet_problem(problem, requests)
     collected: dict[Key, list[float]] = {}
-    ran: list[dict[str, Any]] = []
     chosen = training_allocations(quiet, count, seed)
-    for i, allocation in enumerate(chosen):
+    for i, allocation in enumerate(chosen * passes):
         run = execute(quiet, allocation, workers, seed=seed)
         for key, values in samples_of(run, workers.specs).items():
             collected.setdefault(key, []).extend(values)
-        ran.append({p.task: [p.node, p.variant] for p in allocation.placements})
-        watch(i + 1, len(chosen))
+        watch(i + 1, len(chosen) * passes)
+    ran = [{p.task: [p.node, p.variant] for p in a.placements} for a in chosen]
     return {key: summarised(values) for key, values in collected.items() if values}, ran
 
 

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from realrun import models
-from realrun.calibrate import counting
+from realrun.calibrate import counting, resources, sharing
 from realrun.calibrate import machine as machines
 from realrun.calibrate import overheads as work
 from realrun.calibrate.calibration import Calibration, Entry, LinkTime, Overheads
 from realrun.calibrate.harvest import Key, Sample, harvest, scaled, summarised
 from realrun.calibrate.journal import Journal
 from realrun.calibrate.predict import fit
+from realrun.calibrate.remarks import unsteady
 from realrun.programs import split_reference
 from simulator.errors import AlloclabError
 from simulator.problem import Problem
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     from realrun.pool import Workers
 
 TRAINING = 6
-TRAINING_REQUESTS = 8
+TRAINING_REQUESTS = 5
+"""In each of the passes over the training allocations."""
 
 Watch = Callable[[int, int, str], None]
 
@@ -77,15 +79,22 @@ def calibrate(
     run = _Run(workers, pipelines, tuple(batches), rounds, seed, watch)
     journal = Journal(_beside(path), run.settings(harvesting, leave_out, links, predict))
     run.plan(harvesting, leave_out, links, predict)
+    reference = run.reference(journal)
     looped = run.profile(journal, predict)
     overheads, link_times = run.overheads(journal, links)
+    overheads, memory_facts = run.resources(journal, overheads)
+    network = run.network(journal, links)
     samples, training = run.harvest(journal, harvesting, leave_out, looped)
     entries = run.entries(journal, looped, samples, predict)
-    facts = machines.facts() | {"rounds": rounds, "seed": seed, "pipelines": sorted(pipelines)}
-    machine = machines.fingerprint() | {"devices": run.devices(journal)}
+    facts = machines.facts() | {
+        "rounds": rounds, "seed": seed, "pipelines": sorted(pipelines),
+        "reference_matmul_s": reference, "memory": memory_facts, **run.noted,
+        "remarks": [*run.remarks, *unsteady(entries)],
+    }  # fmt: skip
+    machine = machines.fingerprint() | {"devices": resources.devices(workers, journal)}
     found = Calibration(
         workers=workers.specs, entries=tuple(entries), overheads=overheads, links=link_times,
-        network="ideal" if workers.transport_name == "shared" else "fifo",
+        network=network,
         transport=workers.transport_name, machine=machine, facts=facts, training=training,
         left_out=tuple(run.left_out),
     )  # fmt: skip
@@ -114,6 +123,8 @@ class _Run:
         self.workers, self.pipelines, self.rounds = workers, pipelines, rounds
         self.seed, self._watch = seed, watch
         self.left_out: list[str] = []
+        self.remarks: list[str] = []
+        self.noted: dict[str, Any] = {}
         self._done, self._steps = 0, 1
         wanted: dict[str, set[int]] = {}
         for streams in pipelines.values():
@@ -144,15 +155,54 @@ class _Run:
     ) -> None:
         """Count the steps, for progress."""
         nodes = len(self.workers.specs)
-        self._steps = self.rounds * len(self._cases(predict))
+        self._steps = self.rounds * len(self._cases(predict)) + 2
         self._steps += nodes + nodes * (nodes - 1) // 2 if links else 0
-        self._steps += len(self._slotted())
+        self._steps += len(self._slotted()) + self._meets(links)
         self._steps += sum(p not in leave_out for p in self.pipelines) if harvesting else 0
 
     def step(self, label: str) -> None:
         """Say what comes next."""
         self._watch(self._done, self._steps, label)
         self._done += 1
+
+    # ----- the machine -------------------------------------------------------------------------
+    def reference(self, journal: Journal) -> dict[str, float]:
+        """Seconds of the reference product on every worker."""
+        self.step("reference products")
+        return resources.reference(self.workers, journal)
+
+    def resources(
+        self, journal: Journal, overheads: Mapping[str, Overheads]
+    ) -> tuple[dict[str, Overheads], dict[str, dict[str, float]]]:
+        """The overheads with memory and watts, and what of the memory is used."""
+        self.step("memory and watts")
+        found, used, lacking = resources.measure(self.workers, journal, overheads)
+        if lacking is not None:
+            self._leave(lacking)
+        return found, used
+
+    def _meets(self, links: bool) -> bool:
+        """Whether messages take time in which they can meet others."""
+        far = self.workers.transport_name != "shared"
+        return links and far and len(self.workers.specs) > 1
+
+    def network(self, journal: Journal, links: bool) -> str:
+        """The rules that concurrent messages follow."""
+        if self.workers.transport_name == "shared":
+            return "ideal"
+        if not self._meets(links):
+            return "fifo"
+        self.step("two messages at once")
+        raw = journal.step("sharing", partial(sharing.measure, self.workers))
+        apart = (raw["apart"][0], raw["apart"][1]) if "apart" in raw else None
+        found = sharing.decide(raw["alone"][0], (raw["together"][0], raw["together"][1]), apart)
+        self.noted["sharing"] = {**raw, "misfit": found.misfit}
+        if found.sender_shared:
+            self.remarks.append(
+                "messages from one sender to two receivers slow each other down, which links of "
+                "pairs of workers do not tell"
+            )
+        return found.network
 
     # ----- models ------------------------------------------------------------------------------
     def _cases(self, predict: Sequence[str]) -> list[tuple[str, int]]:
@@ -255,17 +305,6 @@ class _Run:
             return [float(x) for x in np.maximum(np.median(ratios, axis=0), 1.0)]
 
         return list(journal.step(f"corun {spec.name}", table)) if models_here else [1.0]
-
-    def devices(self, journal: Journal) -> dict[str, str]:
-        """Name of every worker's device."""
-        out = {}
-        for i, spec in enumerate(self.workers.specs):
-            seen = journal.step(
-                f"host {spec.name}",
-                partial(self.workers.call, i, "realrun.calibrate.probes:host"),
-            )
-            out[spec.name] = seen["device"]
-        return out
 
     # ----- pipelines ---------------------------------------------------------------------------
     def harvest(

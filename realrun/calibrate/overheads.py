@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 SIZES = (0, 4_096, 65_536, 1_048_576, 4_194_304)
 STEPS, REQUESTS = 12, 6
+OFF, FLOOR_S = 0.1, 2e-5
+"""A line that is off by more than this share of a time, at least of the floor, is none."""
 
 
 def chain(workers: Workers, size: int) -> Problem:
@@ -132,11 +134,40 @@ def overheads_of(
 def links_of(
     names: Sequence[str], pairs: dict[tuple[int, int], dict[str, FloatArray]]
 ) -> list[LinkTime]:
-    """Latency and bandwidth of every ordered pair of nodes, from the time messages travel."""
+    """Latency and bandwidth of every ordered pair of nodes, from the time messages travel.
+
+    Where no line fits, the measured sizes are kept as a table.
+    """
     out = []
     for (a, b), found in pairs.items():
         for sender, receiver, direction in ((a, b, 0), (b, a, 1)):
-            latency, slope = line(SIZES, np.maximum(found["travel_s"][:, direction], 0.0))
+            seconds = np.maximum(found["travel_s"][:, direction], 0.0)
+            latency, slope = line(SIZES, seconds)
             rate = 1.0 / slope if slope > 1e-13 else 1e13
-            out.append(LinkTime(names[sender], names[receiver], latency, rate))
+            table: tuple[tuple[float, float], ...] = ()
+            if not fits(SIZES, seconds, latency, slope):
+                latency, table = size_table(SIZES, seconds)
+            out.append(LinkTime(names[sender], names[receiver], latency, rate, table))
     return out
+
+
+def fits(sizes: Sequence[int], seconds: FloatArray, offset: float, slope: float) -> bool:
+    """Whether a line is right within 10 % at every size."""
+    off = np.abs(offset + slope * np.asarray(sizes, dtype=float) - seconds)
+    return bool((off <= OFF * np.maximum(seconds, FLOOR_S)).all())
+
+
+def size_table(
+    sizes: Sequence[int], seconds: FloatArray
+) -> tuple[float, tuple[tuple[float, float], ...]]:
+    """(latency, (size, seconds beyond it)) of measured times, for ascending sizes.
+
+    Examples
+    --------
+    >>> size_table([0, 1000, 2000], np.array([1.0, 3.0, 2.5]))
+    (1.0, ((0.0, 0.0), (1000.0, 2.0), (2000.0, 2.0)))
+    """
+    rising = np.maximum.accumulate(seconds)
+    latency = float(rising[0])
+    beyond = (float(x) - latency for x in rising)
+    return latency, tuple(zip(map(float, sizes), beyond, strict=True))

@@ -138,11 +138,19 @@ def time_together(context: Context, model: str, batch: int, copies: int) -> floa
 
 
 def host(context: Context) -> dict[str, Any]:
-    """What the worker's process occupies, and its device's memory."""
-    import resource
+    """What the worker's process occupies, its device's memory, and its host's."""
+    import hashlib
+    import math
+    import socket
 
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    found: dict[str, Any] = {"resident_bytes": kilobytes * 1024, "device": ""}
+    from realrun.host import host_memory
+
+    there = host_memory()
+    found: dict[str, Any] = {
+        "resident_bytes": resident_bytes(), "device": "",
+        "host": hashlib.sha256(socket.gethostname().encode()).hexdigest()[:12],
+        "host_bytes": there if there < math.inf else None,
+    }  # fmt: skip
     if context.device.type == "cuda":
         free, total = torch.cuda.mem_get_info(context.device)
         found |= {
@@ -152,3 +160,26 @@ def host(context: Context) -> dict[str, Any]:
             "reserved_bytes": torch.cuda.memory_reserved(context.device),
         }  # fmt: skip
     return found
+
+
+def resident_bytes() -> int:
+    """Bytes of this process in memory now, or the most it ever had where that cannot be read."""
+    import resource
+    from pathlib import Path
+
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return pages * resource.getpagesize()
+
+
+def burn(context: Context, seconds: float) -> int:
+    """Compute reference products for so long; returns how many times five."""
+    from realrun.validate.probes import matmul
+
+    until, count = time.monotonic() + seconds, 0
+    while time.monotonic() < until:
+        matmul(context)
+        count += 1
+    return count

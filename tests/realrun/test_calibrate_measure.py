@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 
 from realrun.calibrate import calibrate, counting
 from realrun.calibrate.calibration import Calibration
-from realrun.calibrate.harvest import Sample, scaled, training_allocations
+from realrun.calibrate.harvest import Sample, harvest, scaled, training_allocations
 from realrun.calibrate.journal import Journal
 from realrun.calibrate.overheads import SIZES, links_of, overheads_of
 from realrun.devices import parse_workers, workers_cluster
@@ -40,11 +40,21 @@ class FakeWorkers:
     def __init__(self, text: str = "a=cpu:1,b=cpu:1@bf16", lives: float = np.inf):
         self.specs, self.lives = parse_workers(text), lives
         self.asked: list[tuple[str, ...]] = []
+        self.products = 0
+
+    def call_all(self, function: str, arguments: Sequence[Any]) -> list[Any]:
+        assert function == "realrun.validate.probes:matmul"
+        self.products += 1
+        late = 100.0 if self.products == 2 else 1.0  # one disturbance moves no median
+        return [
+            {"seconds": late * SPEED[s.name]} for s, _ in zip(self.specs, arguments, strict=True)
+        ]
 
     def call(self, worker: int, function: str, **given: Any) -> Any:
         probe, node = function.partition(":")[2], self.specs[worker].name
         if probe == "host":
-            return {"device": "fake"}
+            loaded = 5e6 if self.asked else 0.0
+            return {"device": "fake", "resident_bytes": 1e6 + loaded, "host_bytes": 8e9}
         if len(self.asked) >= self.lives:
             raise KeyboardInterrupt
         self.asked.append((probe, node, *map(str, given.values())))
@@ -184,6 +194,98 @@ def test_overheads_and_links_are_those_that_were_planted() -> None:
     assert (there.source, back.source) == ("a", "b")
     assert (there.latency_s, there.bandwidth) == pytest.approx((1e-3, 2e8))
     assert (back.latency_s, back.bandwidth) == pytest.approx((4e-3, 2e7))
+
+
+def test_memory_is_what_workers_may_use_and_what_they_do() -> None:
+    got = measured(FakeWorkers())
+    assert {name: o.memory_bytes for name, o in got.overheads.items()} == {"a": 4e9, "b": 4e9}
+    assert [n.memory_bytes for n in got.cluster().nodes] == [4e9, 4e9]
+    used = {"resident_before_bytes": 1e6, "resident_bytes": 6e6}
+    assert got.facts["memory"] == {"a": used, "b": used}
+
+
+def test_the_reference_product_is_a_median_by_worker() -> None:
+    assert measured(FakeWorkers()).facts["reference_matmul_s"] == SPEED
+
+
+def test_what_cannot_be_read_is_left_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("realrun.calibrate.energy.packages", dict)
+    got = measured(FakeWorkers())
+    assert [text for text in got.left_out if "watts" in text] == [
+        "watts of a, b: neither RAPL nor NVML can be read for them"
+    ]
+    assert all(o.idle_watts is None and o.busy_watts is None for o in got.overheads.values())
+
+
+def test_long_models_that_spread_are_remarked(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = {("control", "a", 1): Sample(0.006, 0.04, 5), ("control", "b", 1): Sample(0.004, 0.5, 5),
+            ("planner-small", "a", 1): Sample(0.006, 0.02, 5)}  # fmt: skip
+    monkeypatch.setattr("realrun.calibrate.measure.harvest", lambda *_: (seen, []))
+    (remark,) = measured(FakeWorkers(), harvesting=True).facts["remarks"]
+    assert remark.startswith("control on a, batch 1, spreads by 4.0 %")
+
+
+def test_training_goes_round_robin(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+
+    def run(problem: Problem, allocation: Any, *_: Any, **__: Any) -> None:
+        assert problem.n_requests == 3
+        ran.append(str(allocation))
+
+    monkeypatch.setattr("realrun.calibrate.harvest.execute", run)
+    monkeypatch.setattr(
+        "realrun.calibrate.harvest.samples_of",
+        lambda *_: {("m", "a", 1): [float(len(ran))]},
+    )
+    problem = Problem(
+        cluster=workers_cluster(FakeWorkers().specs), streams=streams(), network="ideal",
+        dispatch="greedy", name="p",
+    )  # fmt: skip
+    samples, allocations = harvest(FakeWorkers(), problem, 4, 3, 0)  # type: ignore[arg-type]
+    n = len(allocations)
+    assert n > 1 and len(set(ran)) == n and ran == ran[:n] * 2
+    assert samples["m", "a", 1] == Sample(n + 0.5, n / 2 / (n + 0.5), 2 * n)
+
+
+@pytest.mark.parametrize(
+    ("transport", "links", "later", "network"),
+    [
+        ("distributed", True, 1.0, "fifo"),
+        ("distributed", True, 2.0, "fair"),
+        ("distributed", False, 2.0, "fifo"),
+        ("shared", True, 2.0, "ideal"),
+    ],
+)
+def test_the_network_is_the_measured_one(
+    monkeypatch: pytest.MonkeyPatch, transport: str, links: bool, later: float, network: str
+) -> None:
+    pair = {k: np.full((len(SIZES), 2), 1e-4) for k in ("send_s", "travel_s", "wake_s")}
+    at = "realrun.calibrate.overheads.measure_"
+    monkeypatch.setattr(f"{at}dispatch", lambda *_: 1e-5)
+    monkeypatch.setattr(f"{at}pair", lambda *_: pair)
+    monkeypatch.setattr(
+        "realrun.calibrate.sharing.measure",
+        lambda _: {"alone": [1.0], "together": [later, 2.0], "apart": [1.0, 1.9]},
+    )
+    workers = FakeWorkers()
+    workers.transport_name = transport
+    got = measured(workers, links=links)
+    assert got.network == network
+    # Messages to two receivers slowed each other: links of pairs do not tell.
+    met = links and transport != "shared"
+    assert bool(got.facts["remarks"]) == met and ("sharing" in got.facts) == met
+
+
+def test_times_that_are_no_line_are_kept_by_size() -> None:
+    size = np.array(SIZES, dtype=float)
+    straight = 1e-3 + size / 2e8
+    bent = np.where(size > 1e5, straight + 5e-3, straight)
+    pairs = {(0, 1): {k: np.column_stack([straight, bent]) for k in ("travel_s",)}}
+    there, back = links_of(["a", "b"], pairs)
+    assert there.size_table == ()
+    assert back.latency_s == pytest.approx(1e-3)
+    assert [s for s, _ in back.size_table] == list(size)
+    assert [back.latency_s + t for _, t in back.size_table] == pytest.approx(bent)
 
 
 def test_what_harvesting_did_not_see_is_slowed_like_the_rest() -> None:
