@@ -168,6 +168,7 @@ def subject_of(
         problem=problem,
         choice=choice,
         unlike=are_unlike(workers.specs),
+        late_s=float(calibration.facts.get("late_s", 0.0)),
         durations={
             NO_HARVESTING: calibration.streams(scenario.streams, "looped"),
             PEAK_ONLY: over_peak(placed.streams, counted),

@@ -274,6 +274,8 @@ class _Run:
                         partial(self._pair, a, b),
                     )
                     pairs[a, b] = {k: np.asarray(v) for k, v in raw.items()}
+            late = [float(v["late_s"].max()) for v in pairs.values() if "late_s" in v]
+            self.noted["late_s"] = max(late, default=0.0)
             found = work.overheads_of(dispatch, pairs, n)
             times = work.links_of(names, pairs) if pairs else times
         for i in self._slotted():

@@ -29,18 +29,19 @@ if TYPE_CHECKING:
 
 SIZES = (0, 4_096, 65_536, 1_048_576, 4_194_304)
 STEPS, REQUESTS = 12, 6
+IDLE_S = 0.02
+"""What a node idles before it is woken: a sleeping processor wakes more slowly than a busy one."""
+HARDLY_ANY = 0.99
 OFF, FLOOR_S = 0.1, 2e-5
 """A line that is off by more than this share of a time, at least of the floor, is none."""
 
 
-def chain(workers: Workers, size: int) -> Problem:
-    """A chain of tasks without work whose messages have a size."""
-    tasks = tuple(
-        Task(f"step-{i}", (Variant("nothing", seconds={"*": 0.0}, output_bytes=float(size)),))
-        for i in range(STEPS)
-    )
+def chain(workers: Workers, size: int, seconds: float = 0.0) -> Problem:
+    """A chain of tasks that sleep so long, and whose messages have a size."""
+    nothing = Variant("nothing", seconds={"*": seconds}, output_bytes=float(size))
+    tasks = tuple(Task(f"step-{i}", (nothing,)) for i in range(STEPS))
     edges = tuple(Edge(f"step-{i}", f"step-{i + 1}") for i in range(STEPS - 1))
-    arrivals = Arrivals("constant", rate=20.0)
+    arrivals = Arrivals("constant", rate=1.0 / (0.05 + 1.5 * STEPS * seconds))
     stream = Stream("chain", TaskGraph(tasks, edges), arrivals, requests=REQUESTS)
     return Problem(
         cluster=workers_cluster(workers.specs), streams=(stream,), network="ideal",
@@ -70,6 +71,8 @@ def measure_pair(
     -------
     dict of (len(sizes), 2) float arrays, for the directions there and back: ``send_s`` (of the
     producer), ``travel_s`` (until the message is usable), ``wake_s`` (until the consumer starts).
+    And (1, 2) ones: ``idle_wake_s``, the same after the consumer was idle for as long as models
+    take, which is longer; ``late_s``, what hardly any start exceeds, arrivals included.
     """
     found = {key: np.zeros((len(sizes), 2)) for key in ("send_s", "travel_s", "wake_s")}
     where = [pair[i % 2] for i in range(STEPS)]
@@ -83,6 +86,21 @@ def measure_pair(
         for direction in (0, 1):
             for key, values in (("send_s", send), ("travel_s", travel), ("wake_s", wake)):
                 found[key][row, direction] = float(np.median(values[:, direction::2]))
+    return found | _after_idling(workers, where)
+
+
+def _after_idling(workers: Workers, where: Sequence[int]) -> dict[str, FloatArray]:
+    """How long idle nodes need to start a task whose input or request has come."""
+    problem = chain(workers, 0, IDLE_S)
+    log = execute(problem, Allocation.of(problem, where), workers).trace.log
+    wake = log.start[:, 1:] - log.delivered
+    first = log.start[:, 0] - log.arrival
+    found = {"idle_wake_s": np.zeros((1, 2)), "late_s": np.zeros((1, 2))}
+    for direction in (0, 1):
+        mine = wake[:, direction::2].ravel()
+        found["idle_wake_s"][0, direction] = float(np.median(mine))
+        every = np.concatenate([mine, first])
+        found["late_s"][0, direction] = float(np.quantile(every, HARDLY_ANY))
     return found
 
 
@@ -119,7 +137,8 @@ def overheads_of(
     for (a, b), found in pairs.items():
         for sender, receiver, direction in ((a, b, 0), (b, a, 1)):
             send[sender].append(found["send_s"][:, direction])
-            wake[receiver].append(float(np.median(found["wake_s"][:, direction])))
+            seen = found.get("idle_wake_s", found["wake_s"])
+            wake[receiver].append(float(np.median(seen[:, direction])))
     out = []
     for i in range(n):
         offset, slope = line(SIZES, np.median(send[i], axis=0)) if send[i] else (0.0, 0.0)

@@ -69,6 +69,7 @@ def run(
     store: Store,
     seed: int = 0,
     watch: Watch = lambda done, total, label: None,
+    late_s: float = 0.0,
 ) -> Session:
     """Run what the store does not have yet; an interrupt ends it with the rows until then.
 
@@ -82,6 +83,8 @@ def run(
     seed : int
         Of the order.
     watch : callable
+    late_s : float
+        See `replay.slack_s`.
     """
     session = Session(cases, rounds, store.rows)
     best = _best(cases)
@@ -92,7 +95,7 @@ def run(
             watch(len(queue) - len(todo) + i, len(queue), f"round {number + 1}, {case.name}")
             before = list(probe())
             ran = runner(case)
-            row = row_of(case, ran, before, list(probe()))
+            row = row_of(case, ran, before, list(probe()), late_s)
             store.add({"load": case.load, "allocation": case.candidate.name, "round": number,
                        "order": len(store.rows), **row})  # fmt: skip
             if case is best[case.load]:
@@ -115,11 +118,17 @@ def _best(cases: Sequence[Case]) -> dict[str, Case]:
     return out
 
 
-def row_of(case: Case, ran: Ran, before: Sequence[float], after: Sequence[float]) -> dict[str, Any]:
+def row_of(
+    case: Case,
+    ran: Ran,
+    before: Sequence[float],
+    after: Sequence[float],
+    late_s: float = 0.0,
+) -> dict[str, Any]:
     """Everything that is kept of one run."""
     trace = ran.trace
     wall, cpu = busy(trace)
-    checked = fidelity(trace, case.predicted, slack_s(case.problem))
+    checked = fidelity(trace, case.predicted, slack_s(case.problem, late_s))
     message = np.abs(checked.message_error_s)
     values: dict[str, Any] = {}
     for prefix, source in (

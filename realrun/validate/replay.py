@@ -58,13 +58,20 @@ class Fidelity:
         return self.broken / self.checked if self.checked else float("nan")
 
 
-def slack_s(problem: Problem) -> float:
-    """What the certificate allows: a multiple of the overheads that the calibration measured."""
+def slack_s(problem: Problem, late_s: float = 0.0) -> float:
+    """What the certificate allows: a multiple of the overheads that the calibration measured.
+
+    Parameters
+    ----------
+    problem : Problem
+    late_s : float
+        What, by the calibration, hardly any start of a task exceeds; allowed where it is more.
+    """
     arrays = problem.arrays
     size = float(np.nanmax(problem.bytes, initial=0.0))
     send = arrays.send_s + arrays.send_s_per_byte * size
     overhead = arrays.dispatch_s + arrays.wake_s + send
-    return max(LEAST_SLACK_S, SLACK_FACTOR * float(overhead.max()))
+    return max(LEAST_SLACK_S, SLACK_FACTOR * float(overhead.max()), late_s)
 
 
 def fidelity(measured: Trace, predicted: Trace, slack: float) -> Fidelity:

@@ -31,6 +31,8 @@ class Subject:
     durations : mapping
         Other durations for the ablation.
     emulated : bool
+    late_s : float
+        What, by the calibration, hardly any start of a task exceeds.
     facts : mapping
         Kept beside the predictions: calibration, seed of the schedulers, ...
     """
@@ -42,6 +44,7 @@ class Subject:
     unlike: bool
     durations: Durations = field(default_factory=dict)
     emulated: bool = False
+    late_s: float = 0.0
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -96,7 +99,7 @@ def validate(
         **subject.facts,
     )
     store.begin(predicted)
-    session = run(plan.cases, plan.rounds, runner, probe, store, seed, watch)
+    session = run(plan.cases, plan.rounds, runner, probe, store, seed, watch, subject.late_s)
     remarks = list(plan.remarks)
     if session.interrupted:
         remarks.append(f"interrupted after {len(session.rows)} runs")
