@@ -33,12 +33,22 @@ class Closed(AlloclabError):
 
 
 def encode(value: Any) -> bytes:
-    """Bytes of a nested value of None, bool, int, float, str, list, dict and numpy arrays."""
+    """Bytes of a nested value of None, bool, int, float, str, list, dict and numpy arrays.
+
+    Raises
+    ------
+    BadMessage
+        Something in it is none of these.
+    """
     arrays: list[np.ndarray[Any, Any]] = []
 
     def plain(x: Any) -> Any:
         if isinstance(x, np.ndarray):
-            x = np.ascontiguousarray(x)
+            shape = x.shape  # a contiguous copy of a number has one axis more
+            x = np.ascontiguousarray(x).astype(x.dtype.newbyteorder("<"), copy=False)
+            x = x.reshape(shape)
+            if x.dtype.str[1:] not in _DTYPES:
+                raise BadMessage(f"an array of dtype {x.dtype} is not sent between processes")
             arrays.append(x)
             return {"\0": len(arrays) - 1, "t": x.dtype.str[1:], "s": list(x.shape)}
         if isinstance(x, np.generic):
@@ -49,7 +59,12 @@ def encode(value: Any) -> bytes:
             return [plain(v) for v in x]
         return x
 
-    header = json.dumps(plain(value)).encode("utf-8")
+    try:
+        header = json.dumps(plain(value)).encode("utf-8")
+    except (TypeError, ValueError) as error:
+        raise BadMessage(
+            f"only plain values and arrays are sent between processes: {error}"
+        ) from None
     return b"".join([HEADER.pack(len(header)), header, *(a.tobytes() for a in arrays)])
 
 
@@ -91,7 +106,7 @@ def decode(data: bytes | bytearray | memoryview) -> Any:
         if at != len(view):
             raise ValueError(f"{len(view) - at} bytes are left over")
         return value
-    except (ValueError, KeyError, TypeError, struct.error, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, struct.error, RecursionError) as error:
         raise BadMessage(f"a message between workers cannot be read: {error}") from None
 
 

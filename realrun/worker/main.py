@@ -60,13 +60,21 @@ def main(argv: list[str]) -> int:
             worker.drop()
             answer = _failure(error)
         try:
-            wire.send(channel, answer)
+            _reply(channel, answer)
         except wire.Closed:
             break
     worker.close()
     if hello["transport"] == "distributed":
         os._exit(0)  # threads that wait for a peer that died would hold up the interpreter's end
     return 0
+
+
+def _reply(channel: socket.socket, answer: dict[str, Any]) -> None:
+    """Send an answer; one that cannot be sent is an error of whoever made it."""
+    try:
+        wire.send(channel, answer)
+    except wire.BadMessage as error:  # found before the first byte is written
+        wire.send(channel, _failure(error))
 
 
 def _take_precedence() -> None:

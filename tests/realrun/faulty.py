@@ -8,3 +8,7 @@ from typing import Any
 
 def forget_hunger(context: Any) -> None:
     os.environ.pop("alloclab-hungry", None)
+
+
+def no_plain_value(context: Any) -> Any:
+    return context.spec

@@ -103,3 +103,10 @@ def test_a_function_that_raises_in_a_worker_leaves_it_usable(
         three.call(0, "tests.realrun.worlds:not_a_module")
     assert "Traceback" in capfd.readouterr().err
     assert runs(three)
+
+
+def test_an_answer_that_cannot_be_sent_leaves_the_worker_usable(three: Workers) -> None:
+    with pytest.raises(WorkerFailed, match="worker a: only plain values and arrays are sent"):
+        three.call(0, "tests.realrun.faulty:no_plain_value")
+    assert three.dead() == []
+    assert runs(three)

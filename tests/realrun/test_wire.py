@@ -71,11 +71,29 @@ def test_any_bytes_are_read_or_refused(body: bytes) -> None:
         b'{"\\u0000": 0, "t": "f8", "s": [-1]}',
         b'{"\\u0000": 0, "t": "f8", "s": [4611686018427387904]}',
         b'{"\\u0000": 0, "t": "f8"}',
+        b'{"\\u0000": 0, "t": "f8", "s": [Infinity]}',
+        b'{"\\u0000": 0, "t": ["f8"], "s": [1]}',
     ],
 )
 def test_arrays_that_lie_are_refused(header: bytes) -> None:
     with pytest.raises(wire.BadMessage):
         wire.decode(struct.pack("<I", len(header)) + header + b"12345678")
+
+
+@pytest.mark.parametrize("dtype", [">f8", ">i4", ">u2"])
+def test_the_order_of_bytes_is_no_part_of_a_value(dtype: str) -> None:
+    value = np.arange(5).astype(dtype)
+    assert np.array_equal(wire.decode(wire.encode(value)), np.arange(5))
+
+
+def test_an_array_without_axes_keeps_its_shape() -> None:
+    assert wire.decode(wire.encode(np.array(2.5))).shape == ()
+
+
+@pytest.mark.parametrize("value", [object(), np.array(["a"]), np.array([None]), {"x": {1, 2}}])
+def test_what_is_not_plain_is_refused_by_the_sender(value: object) -> None:
+    with pytest.raises(wire.BadMessage, match="sent between processes"):
+        wire.encode(value)
 
 
 def test_an_absurd_length_is_refused_before_it_is_read() -> None:
