@@ -106,8 +106,9 @@ def validate(
         out.mkdir(parents=True, exist_ok=True)
     done: list[tuple[Pipeline, Session]] = []
     with Workers(specs, settings.transport) as workers:
-        calibration = given or calibrated_here(scenarios, settings, workers, out, say)
         for scenario in scenarios:
+            # Right before its runs: machines drift within minutes.
+            calibration = given or calibrated_here(scenario, settings, workers, out, say)
             subject = subject_of(scenario, calibration, settings, workers)
             done.append(run_one(subject, workers, settings, out, say))
     note = outside(specs, settings.transport)
@@ -118,23 +119,23 @@ def validate(
 
 
 def calibrated_here(
-    scenarios: Sequence[Scenario],
+    scenario: Scenario,
     settings: Settings,
     workers: Workers,
     out: Path | None,
     say: Tell,
 ) -> Calibration:
-    """A calibration for these scenarios, kept in the output folder."""
+    """A calibration for one scenario, kept in the output folder."""
     from realrun.calibrate import Calibration, calibrate
 
-    path = None if out is None else out / "calibration.yaml"
+    path = None if out is None else out / f"calibration-{scenario.name}.yaml"
     if path is not None and path.exists():
         found = Calibration.load(path)
         found.check_machine()
         found.check_workers(workers.specs)
         return found
     return calibrate(
-        workers, {s.name: s.streams for s in scenarios},
+        workers, {scenario.name: scenario.streams},
         leave_out=settings.leave_out, seed=settings.seed, path=path,
         watch=lambda i, n, label: say(f"calibrating, step {i + 1} of {n}: {label}"),
     )  # fmt: skip
