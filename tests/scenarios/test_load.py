@@ -125,7 +125,9 @@ edges: [t -> u]
     z1 = cost.output_bytes["z1"][1]
     assert p.bytes[0].tolist() == [z1, z1 / 2, z1]
     assert p.weights_bytes[0].tolist() == [cost.weights_bytes, cost.weights_bytes / 2, 5e6]
-    assert [v.module for v in p.tasks[0].variants] == ["encoder-small"] * 2 + ["my:Module"]
+    assert [v.module for v in p.tasks[0].variants] == [
+        "encoder-small", "encoder-small@fp16", "my:Module",
+    ]  # fmt: skip
     changed, timed, flops = p.tasks[1].variants
     assert (changed.sharing_group, changed.accuracy) == ("g", 0.9)
     assert changed.work == p.tasks[0].variants[0].work
