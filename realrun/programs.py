@@ -268,7 +268,8 @@ class _Bare:
                 digest.update(f"{edge} {name} {tuple(tensor.shape)}".encode())
                 digest.update(head.contiguous().view(torch.uint8).numpy().tobytes())
         tile = np.frombuffer(digest.digest(), dtype=np.uint8)
-        return torch.from_numpy(np.resize(tile, size))
+        rows = -(-size // len(tile))
+        return torch.from_numpy(np.tile(tile, rows)[:size])  # np.resize takes 20 times as long
 
 
 def sleep_until(instant: float) -> None:

@@ -26,7 +26,7 @@ do here. ARRIVE: a request of a closed loop is released. FINISH: the run is over
 is over, its outputs may go. FAILED: a task raised.
 """
 
-_FORMAT = struct.Struct("<HHIiiqqqdd")
+_FORMAT = struct.Struct("<HHIiiqqqdd8x")
 MAGIC = 0xA110
 NOTICE_BYTES = 64
 
@@ -64,11 +64,7 @@ class Notice(NamedTuple):
 
     def pack(self) -> bytes:
         """`NOTICE_BYTES` bytes."""
-        body = _FORMAT.pack(
-            MAGIC, self.kind, self.epoch, self.sender, self.item, self.request,
-            self.place, self.size, self.sent, self.usable,
-        )  # fmt: skip
-        return body.ljust(NOTICE_BYTES, b"\0")
+        return _FORMAT.pack(MAGIC, *self)
 
     @staticmethod
     def unpack(data: bytes | memoryview) -> Notice:

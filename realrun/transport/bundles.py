@@ -76,7 +76,7 @@ def write(bundle: Bundle, room: torch.Tensor) -> int:
     room : (n,) uint8 tensor on the CPU, n at least `block_bytes(bundle)`
     """
     head, offsets, size = layout(signature(bundle))
-    room[: len(head)] = torch.frombuffer(bytearray(head), dtype=torch.uint8)
+    room.numpy().data[: len(head)] = head
     for offset, tensor in zip(offsets, bundle.values(), strict=True):
         n = tensor.numel() * tensor.element_size()
         if n:
@@ -95,10 +95,11 @@ def read(room: torch.Tensor) -> Bundle:
     try:
         if len(room) < _LENGTH.size:
             raise ValueError(f"it has only {len(room)} bytes")
-        (length,) = _LENGTH.unpack(room[: _LENGTH.size].numpy().tobytes())
-        if _LENGTH.size + length > len(room):
+        raw = room.numpy().data
+        (length,) = _LENGTH.unpack_from(raw)
+        if _LENGTH.size + length > len(raw):
             raise ValueError("the header is longer than the block")
-        entries = _entries(room[_LENGTH.size : _LENGTH.size + length].numpy().tobytes())
+        entries = _entries(bytes(raw[_LENGTH.size : _LENGTH.size + length]))
         first = aligned(_LENGTH.size + length)
         bundle: Bundle = {}
         for name, dtype, shape, offset, n in entries:

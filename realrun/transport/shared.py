@@ -35,8 +35,10 @@ if TYPE_CHECKING:
 ARENA_BYTES = 1 << 35
 """Address space of an arena; pages come into being when they are used."""
 PIPE_BYTES = 1 << 20
-SLACK_BYTES = 2048
-"""A block may be larger than its bundle by a quarter and this: room is prepared by an estimate."""
+READ_BYTES = 1024 * NOTICE_BYTES
+STEP_BYTES, STEPS = 512, 8
+CLASSES_ABOVE = 4
+"""A bundle may use a block of so many classes above its own: room is prepared by an estimate."""
 MADV_POPULATE_READ, MADV_POPULATE_WRITE = 22, 23
 
 
@@ -55,6 +57,16 @@ def make_pipe() -> tuple[int, int]:
     return ends
 
 
+def size_class(size: int) -> int:
+    """Bytes of the block for a bundle: the next of eight sizes an octave, or of steps of 512 B.
+
+    Messages whose sizes are drawn differ by some bytes from request to request; without classes no
+    block would fit twice, and the search for one would look at every size there ever was.
+    """
+    step = max(STEP_BYTES, (1 << max(size - 1, 0).bit_length()) // (2 * STEPS))
+    return -(-max(size, 1) // step) * step
+
+
 class Arena:
     """Blocks of one worker's shared memory.
 
@@ -69,14 +81,14 @@ class Arena:
         self._map = mmap.mmap(fd, ARENA_BYTES, flags=mmap.MAP_SHARED)
         self.bytes = torch.frombuffer(self._map, dtype=torch.uint8)
         self.first = self.bytes.data_ptr()
-        self._free: defaultdict[int, list[int]] = defaultdict(list)
+        self._free: defaultdict[int, list[int]] = defaultdict(list)  # by size class
         self._next = bundles.ALIGN  # no block lies at 0, so that 0 can mean none
         self._taken: dict[int, int] = {}
         self._lock = threading.Lock()  # slots and receivers are threads
 
     def allocate(self, size: int) -> int:
         """Offset of a block: of free ones that are hardly larger the one that was freed last."""
-        room = bundles.aligned(max(size, 1))
+        room = size_class(size)
         with self._lock:
             fitting = self._fitting(room)
             if fitting is not None:
@@ -84,6 +96,7 @@ class Arena:
             else:
                 place, self._next = self._next, self._next + room
                 if self._next > ARENA_BYTES:
+                    self._next = place
                     raise AlloclabError(
                         f"messages that wait to be read exceed {ARENA_BYTES >> 30} GiB on one "
                         "worker"
@@ -93,9 +106,11 @@ class Arena:
 
     def _fitting(self, room: int) -> int | None:
         """Size of the smallest free blocks that are large enough without much waste."""
-        most = room + room // 4 + SLACK_BYTES
-        return min((n for n, places in self._free.items() if places and room <= n <= most),
-                   default=None)  # fmt: skip
+        for _ in range(CLASSES_ABOVE + 1):
+            if self._free.get(room):
+                return room
+            room = size_class(room + 1)
+        return None
 
     def free(self, place: int) -> None:
         """Give a block back; twice is once."""
@@ -115,6 +130,11 @@ class Arena:
         if not 0 < place <= place + size <= ARENA_BYTES:
             raise BadMessage(f"a bundle of {size} bytes at {place} lies outside of its arena")
         return self.bytes[place : place + size]
+
+    @property
+    def occupied(self) -> int:
+        """Bytes of memory that blocks occupy, those included that are free again."""
+        return 512 * os.fstat(self._fd).st_blocks
 
     def populate(self, place: int, size: int, advice: int) -> None:
         """Map the pages of a block now; older kernels do without."""
@@ -195,11 +215,12 @@ class SharedTransport:
         found = []
         while True:
             try:
-                data = os.read(self._inbox, 1024 * NOTICE_BYTES)
+                data = os.read(self._inbox, READ_BYTES)
             except BlockingIOError:
                 break
             if not data:
                 break
+            more = len(data) == READ_BYTES
             data = self._kept + data
             whole = len(data) // NOTICE_BYTES * NOTICE_BYTES
             self._kept = data[whole:]
@@ -209,7 +230,13 @@ class SharedTransport:
                     self._arenas[self.me].free(notice.place)
                 else:
                     found.append(notice)
+            if not more:  # the pipe is empty, or was a moment ago
+                break
         return found
+
+    def occupied(self, worker: int) -> int:
+        """Bytes of memory that messages of a worker have needed at once so far, about."""
+        return self._arenas[worker].occupied
 
     def begin(self) -> None:
         """Forget what is left of a run that was broken off."""
