@@ -10,7 +10,7 @@ import contextlib
 import math
 import select
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,10 @@ SILENT_S = 3.0
 """An idle worker that gives no sign for so long hangs."""
 BUSY_S, BUSY_FACTOR = 20.0, 50.0
 """A task hangs after this, and after so many times its planned duration."""
+LOOK_S = 0.2
+"""How often the controller looks whether workers are alive."""
+LEAVING = ("died", "hung", "memory")
+"""Failures of a worker that others can make up for; an error of a module is not one."""
 BREAK_OFF_S = 5.0
 """Time that workers have to become idle when a run is broken off."""
 RELOAD_S = 60.0
@@ -134,13 +138,26 @@ def execute(
         problem, allocation, realisation,
         input_seed=input_seed, emulate=emulate, retain=tolerate_failures, keep_outputs=keep_outputs,
     )  # fmt: skip
-    run = _Run(problem, allocation, realisation, plan, workers, progress, watch)
-    run.tolerate, run.replan = tolerate_failures, replan
-    return run.go()
+    if not workers.in_use.acquire(blocking=False):
+        raise Unsupported("these workers are busy with another run; start others for a second one")
+    try:
+        run = _Run(problem, allocation, realisation, plan, workers, progress, watch)
+        run.tolerate, run.replan = tolerate_failures, replan
+        return run.go()
+    finally:
+        workers.in_use.release()
 
 
 def _check_workers(problem: Problem, workers: Workers) -> None:
+    from realrun.pool import LOG_ROWS
+
     names = [spec.name for spec in workers.specs]
+    executions = sum(s.requests * len(s.graph.tasks) for s in problem.streams)
+    if executions > LOG_ROWS:
+        raise Unsupported(
+            f"{problem.name}: {executions:,} executions are more than the {LOG_ROWS:,} of which a "
+            "real run keeps note; give its streams fewer requests"
+        )
     if list(problem.node_names) != names:
         raise InvalidAllocation(
             f"{problem.name}: its nodes ({', '.join(problem.node_names[:6])}) are not the workers "
@@ -151,6 +168,16 @@ def _check_workers(problem: Problem, workers: Workers) -> None:
             raise InvalidAllocation(
                 f"worker {spec.name!r} has {spec.slots} slots, but its node {node.slots}"
             )
+
+
+def readable(sources: Sequence[Any], seconds: float) -> list[Any]:
+    """Which of sockets and the like can be read from, after so many seconds at most."""
+    poll = select.poll()  # `select.select` refuses descriptors above 1023
+    by_fd = {s.fileno(): s for s in sources}
+    for fd in by_fd:
+        poll.register(fd, select.POLLIN)
+    found = poll.poll(1e3 * max(seconds, 0.0))
+    return [by_fd[fd] for fd, _ in found]
 
 
 class _Run:
@@ -175,6 +202,10 @@ class _Run:
         self.grace_until = 0.0
         self.running = False
         self.failed: set[int] = set()
+        self.asked: set[int] = set()
+        self.paused: dict[int, dict[str, Any]] = {}
+        self.epoch = 0
+        self.told_at = math.inf
         self.facts: dict[str, Any] = {
             "transport": workers.transport_name,
             "emulated": plan.pad,
@@ -193,7 +224,7 @@ class _Run:
             self._break_off()
             raise
         except BaseException:
-            self.workers.close()  # a worker in the middle of a task cannot be told to stop at once
+            self.workers.close(at_once=True)
             raise
 
     def _break_off(self) -> None:
@@ -207,8 +238,7 @@ class _Run:
         left = self.clerk.workers - set(self.answers) - self.failed
         until = time.monotonic() + BREAK_OFF_S
         for i in left:
-            channel = self.workers.channel(i)
-            if not select.select([channel], [], [], max(until - time.monotonic(), 0.0))[0]:
+            if not readable([self.workers.channel(i)], until - time.monotonic()):
                 self.workers.close()
                 return
             with contextlib.suppress(WorkerFailed):
@@ -248,71 +278,104 @@ class _Run:
         """Wait for the end, and for whatever goes wrong before."""
         transport = self.workers.transport
         assert transport is not None
-        told = False
         while len(self.answers) < len(self.clerk.workers):
             waiting: dict[Any, int] = {
                 self.workers.channel(i): i for i in self.clerk.workers - set(self.answers)
             }
-            left = min(self.clerk.next_release - time.monotonic(), 0.2)
-            sources: list[Any] = [transport, *waiting]
-            ready, _, _ = select.select(sources, [], [], max(left, 0.0))
+            left = min(self.clerk.next_release - time.monotonic(), LOOK_S)
+            ready = readable([transport, *waiting], left)
             self.clerk.hear()
             if self.watch is not None:
                 self.watch(self.clerk)
             for source in ready:
                 if source is not transport:
                     self._answer(waiting[source])
-            self._look_for_silence(told)
-            if self.clerk.complete and not told:
+            for i in sorted(self.clerk.workers - set(self.answers)):
+                if i in self.clerk.workers and (hung := self._silence(i)):
+                    self._failed(hung)
+            if self.clerk.complete and self.told_at == math.inf:
                 self.clerk.finish()
-                told = True
+                self.told_at = time.monotonic()
 
     def _answer(self, worker: int) -> None:
         """A worker says that it is done, or that something is wrong, or nothing any more."""
+        if worker not in self.clerk.workers:
+            return  # it failed since
         try:
             self.answers[worker] = self.workers.answer(worker)
         except WorkerFailed as error:
-            self.failed.add(worker)
-            if not self.tolerate or error.kind not in ("died", "memory"):
-                raise
-            self._recover(worker, str(error))
+            self._failed(error)
 
-    def _look_for_silence(self, told: bool) -> None:
-        """Treat a worker that gives no sign of life as one that died."""
+    def _silence(self, worker: int) -> WorkerFailed | None:
+        """The error of a worker that gives no sign of life."""
         now = time.monotonic()
-        for i in sorted(self.clerk.workers - set(self.answers)):
-            beat, busy, task, _ = self.workers.logs[i].status
-            if now < max(self.clerk.zero + SILENT_S, self.grace_until) or told:
-                continue
-            if busy > 0:
-                planned = self.plan.hold_s[:, int(task)]
-                limit = max(BUSY_S, BUSY_FACTOR * float(np.nanmax(planned, initial=0.0)))
-                if now - busy < limit:
-                    continue
-                text = f"hangs in task {self.plan.task_names[int(task)]!r} for {now - busy:.1f} s"
-            elif now - max(beat, self.clerk.zero) < SILENT_S:
-                continue
-            else:
-                text = f"gave no sign of life for {SILENT_S:g} s"
-            name = self.workers.specs[i].name
-            self.workers.kill(i)
-            if not self.tolerate:
-                raise WorkerFailed(f"worker {name} {text}", i, "hung")
-            self._recover(i, f"worker {name} {text}")
+        beat, busy, task, _ = self.workers.logs[worker].status
+        if self.told_at < math.inf:  # it only has to hand over what it noted
+            if now - self.told_at < RELOAD_S:
+                return None
+            text = f"did not end its run within {RELOAD_S:g} s"
+        elif now < max(self.clerk.zero + SILENT_S, self.grace_until):
+            return None
+        elif busy > 0:
+            planned = self.plan.hold_s[:, int(task)]
+            limit = max(BUSY_S, BUSY_FACTOR * float(np.nanmax(planned, initial=0.0)))
+            if now - busy < limit:
+                return None
+            text = f"hangs in task {self.plan.task_names[int(task)]!r} for {now - busy:.1f} s"
+        elif now - max(beat, self.clerk.zero) < SILENT_S:
+            return None
+        else:
+            text = f"gave no sign of life for {SILENT_S:g} s"
+        return WorkerFailed(f"worker {self.workers.specs[worker].name} {text}", worker, "hung")
 
-    def _recover(self, worker: int, why: str) -> None:
-        """Go on without a worker."""
-        self.workers.kill(worker)
-        failed = {worker: why}
+    def _failed(self, error: WorkerFailed) -> None:
+        """Go on without a worker, if that is wanted and possible."""
+        self.failed.add(error.worker)
+        if error.kind == "hung":
+            self.workers.kill(error.worker)
+        if not self.tolerate or error.kind not in LEAVING:
+            raise error
+        if self.told_at == math.inf:
+            self._recover(error)
+            return
+        # Everything is answered; only what the worker noted of its messages is missing.
+        self.workers.kill(error.worker)
+        self.clerk.workers.discard(error.worker)
+        self._note_failure({error.worker: str(error)}, np.empty((0, 2), dtype=np.int64), 0.0)
+
+    def _recover(self, first: WorkerFailed) -> None:
+        """Put the work of a worker onto the others."""
+        self.workers.kill(first.worker)
+        failed = {first.worker: str(first)}
         while True:
             try:
                 self._continue_without(failed)
                 return
             except WorkerFailed as error:  # another one while the first was being dealt with
-                if error.worker < 0 or error.kind not in ("died", "memory"):
+                if error.worker < 0 or error.kind not in LEAVING:
                     raise
                 self.workers.kill(error.worker)
+                self.failed.add(error.worker)
                 failed[error.worker] = str(error)
+
+    def _pause(self, workers: Sequence[int]) -> None:
+        """Have workers stop between two tasks and say what they lack; once, whatever fails then."""
+        for i in workers:
+            if i not in self.asked and i not in self.paused:
+                self.workers.ask(i, "pause")
+                self.asked.add(i)
+        for i in workers:
+            if i not in self.paused:
+                self.paused[i] = self._hear_from(i)
+                self.asked.discard(i)
+
+    def _hear_from(self, worker: int) -> dict[str, Any]:
+        """The answer of a worker that may be in the middle of a task, or may hang."""
+        while not readable([self.workers.channel(worker)], LOOK_S):
+            self.clerk.hear()
+            if hung := self._silence(worker):
+                raise hung
+        return self.workers.answer(worker)
 
     def _continue_without(self, failed: Mapping[int, str]) -> None:
         from realrun.recovery import lost_work, replanned
@@ -323,9 +386,7 @@ class _Run:
         alive = sorted(clerk.workers - set(failed))
         if not alive:
             raise WorkerFailed(f"no worker is left: {'; '.join(failed.values())}")
-        for i in alive:
-            workers.ask(i, "pause")
-        missing = [workers.answer(i)["missing"] for i in alive]
+        self._pause(alive)
         self.clerk.hear()
         allocation = replanned(self.problem, self.allocation, set(failed), alive, self.replan)
         plan = make_plan(
@@ -333,27 +394,35 @@ class _Run:
             emulate=self.plan.pad, retain=True, keep_outputs=self.plan.keep_outputs,
         )  # fmt: skip
         plan.arrival[:] = self.plan.arrival
-        todo = lost_work(self.plan, set(failed), np.concatenate(missing), clerk.done)
+        missing = np.concatenate([self.paused[i]["missing"] for i in alive])
+        wanted = ~clerk.settled[missing[:, 0]]
+        absent = np.concatenate([self.paused[i]["absent"] for i in alive])
+        todo = lost_work(self.plan, set(failed), missing[wanted], clerk.done, absent)
+        self.epoch += 1
         for i in alive:
-            workers.ask(i, "resume", plan=plan.to_dict(), epoch=clerk.epoch + 1, todo=todo)
+            self.paused.pop(i)
+            workers.ask(i, "resume", plan=plan.to_dict(), epoch=self.epoch, todo=todo,
+                        settled=clerk.settled)  # fmt: skip
         self.plan = clerk.plan = plan
         self.allocation = allocation
-        clerk.epoch, clerk.workers = clerk.epoch + 1, set(alive)
+        clerk.epoch, clerk.workers = self.epoch, set(alive)
         clerk.ended.clear()
         now = time.monotonic()
         self.grace_until = now + RELOAD_S
+        self._note_failure(failed, todo, now - began)
+
+    def _note_failure(self, failed: Mapping[int, str], todo: IntArray, took_s: float) -> None:
+        """Add to the facts; `redone`: how many executions that had ended are done once more."""
+        did = {(int(r), int(t)) for log in self.workers.logs for r, t in log.rows[:, :2]}
+        redone = sum((int(r), int(t)) in did for r, t in todo)
         for i, why in failed.items():
             self.facts["failures"].append(
                 {
-                    "worker": workers.specs[i].name, "why": why, "at_s": now - clerk.zero,
-                    "taken_over": len(todo), "redone": self._redone(i, todo), "took_s": now - began,
+                    "worker": self.workers.specs[i].name, "why": why,
+                    "at_s": time.monotonic() - self.clerk.zero,
+                    "taken_over": len(todo), "redone": redone, "took_s": took_s,
                 }
             )  # fmt: skip
-
-    def _redone(self, worker: int, todo: IntArray) -> int:
-        """How many executions of a failed worker are done once more."""
-        did = {(int(row[0]), int(row[1])) for row in self.workers.logs[worker].rows}
-        return sum((int(r), int(t)) in did for r, t in todo)
 
     # ----- result ------------------------------------------------------------------------------
     def _result(self) -> RealRun:

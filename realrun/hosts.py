@@ -374,9 +374,9 @@ class HostedWorkers(Workers):
         name = self.specs[worker].name
         return WorkerFailed(f"worker {name} on another host is gone{doing}", worker, "died")
 
-    def close(self) -> None:
+    def close(self, at_once: bool = False) -> None:
         """Stop all workers."""
-        super().close()
+        super().close(at_once)
         for leash in self._leashes.values():
             leash.close()
         self._leashes = {}

@@ -16,6 +16,8 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -100,6 +102,8 @@ class Workers:
         self.transport: SharedTransport | None = None
         self.links = -1
         self.port = 0
+        self.in_use = threading.Lock()
+        """Held by the run that these workers are busy with."""
         self.start()
 
     # ----- life --------------------------------------------------------------------------------
@@ -109,12 +113,15 @@ class Workers:
         from realrun.worker.log import Log, log_bytes
 
         n = len(self.specs)
+        occupy_standard_descriptors()
         try:
-            arenas = [make_arena(spec.name) for spec in self.specs]
-            pipes = [make_pipe() for _ in range(n + 1)]
-            logs = [memory(f"log-{spec.name}", log_bytes(LOG_ROWS)) for spec in self.specs]
-            self.links = memory("links", 8 * LINKS)
-            life, self._life = os.pipe2(os.O_CLOEXEC)
+            arenas = [self._own(make_arena(spec.name)) for spec in self.specs]
+            pipes = [tuple(map(self._own, make_pipe())) for _ in range(n + 1)]
+            logs = [
+                self._own(memory(f"log-{spec.name}", log_bytes(LOG_ROWS))) for spec in self.specs
+            ]
+            self.links = self._own(memory("links", 8 * LINKS))
+            life, _ = map(self._own, os.pipe2(os.O_CLOEXEC))
             outboxes = [write for _, write in pipes]
             more = self._distributed()
             cores = core_sets(self.specs).sets
@@ -123,13 +130,15 @@ class Workers:
                     "index": i, "spec": plain_spec(spec), "cores": sorted(cores[i]), "life": life,
                     "arenas": [*arenas], "inbox": pipes[i][0], "outboxes": outboxes,
                     "log": logs[i], "links": self.links, "transport": self.transport_name,
-                    "distributed": more, "path": [p for p in sys.path if p],
+                    "distributed": more, "path": [p or str(Path.cwd()) for p in sys.path],
                 }  # fmt: skip
                 passed = [*arenas, pipes[i][0], *outboxes, logs[i], self.links, life]
                 self._spawn(spec, hello, passed)
-            for read, _ in pipes[:-1]:
-                os.close(read)
-            os.close(life)
+            for fd in [life, *(read for read, _ in pipes[:-1])]:
+                self._fds.remove(fd)
+                os.close(fd)
+            for fd in [*arenas, pipes[n][0], *outboxes, *logs]:
+                self._fds.remove(fd)  # from now on theirs to close
             self.transport = SharedTransport(n, arenas, pipes[n][0], outboxes)
             self.logs = [Log(fd) for fd in logs]
             for i in range(n):
@@ -137,6 +146,11 @@ class Workers:
         except BaseException:
             self.close()
             raise
+
+    def _own(self, fd: int) -> int:
+        """Note a descriptor that `close` closes."""
+        self._fds.append(fd)
+        return fd
 
     def _distributed(self) -> dict[str, Any]:
         if self.transport_name != "distributed":
@@ -183,14 +197,23 @@ class Workers:
         """Process id of a worker."""
         return self._processes[worker].pid
 
-    def close(self) -> None:
-        """Stop all processes; nothing of them stays."""
-        for channel in self._channels:
+    def close(self, at_once: bool = False) -> None:
+        """Stop all processes; nothing of them stays.
+
+        Parameters
+        ----------
+        at_once : bool
+            Whatever they are doing is of no interest any more.
+        """
+        for i, channel in enumerate(self._channels):
+            if at_once:
+                self.kill(i)
             with contextlib.suppress(wire.Closed):
                 wire.send(channel, {"verb": "stop"})
+        until = time.monotonic() + STOP_S
         for process in self._processes:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(STOP_S)
+                process.wait(max(until - time.monotonic(), 0.001))
             if process.poll() is None:
                 process.kill()
                 process.wait()
@@ -200,12 +223,10 @@ class Workers:
             self.transport.close()
         for log in self.logs:
             log.close()
-        for fd in (self.links, getattr(self, "_life", -1)):
-            if fd >= 0:
-                with contextlib.suppress(OSError):
-                    os.close(fd)
-        self._processes, self._channels, self.logs = [], [], []
-        self.transport, self.links, self._life = None, -1, -1
+        for fd in self._fds:
+            os.close(fd)
+        self._processes, self._channels, self.logs, self._fds = [], [], [], []
+        self.transport, self.links = None, -1
 
     def __enter__(self) -> Workers:
         return self
@@ -216,10 +237,7 @@ class Workers:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is not None:  # whatever they do is of no interest any more
-            for i in range(len(self._processes)):
-                self.kill(i)
-        self.close()
+        self.close(at_once=kind is not None)
 
     # ----- talk --------------------------------------------------------------------------------
     def channel(self, worker: int) -> socket.socket:
@@ -312,12 +330,22 @@ def spawn(
         "PYTHONPATH": path, "PYTHONUNBUFFERED": "1",
     }  # fmt: skip
     return subprocess.Popen(
-        [sys.executable, "-m", "realrun.worker.main", str(channel.fileno())],
+        # -P: a file of the working directory that is called like a module is not that module
+        [sys.executable, "-P", "-m", "realrun.worker.main", str(channel.fileno())],
         pass_fds=[channel.fileno(), *passed],
         env=env,
         stdin=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is the controller's to handle
     )
+
+
+def occupy_standard_descriptors() -> None:
+    """Open what is closed of input, output and error: else a pipe of ours becomes one of them."""
+    while True:
+        fd = os.open(os.devnull, os.O_RDWR)
+        if fd > 2:
+            os.close(fd)
+            return
 
 
 def memory(name: str, size: int) -> int:

@@ -24,13 +24,15 @@ from realrun import wire
 from realrun.devices import WorkerSpec
 
 PR_SET_TIMERSLACK = 29
+FLUSH_S = 2.0
+"""How long others may take to read what a worker still has to tell them at the end of a run."""
 PRIORITY = -10
 """Niceness of workers where the system permits it: measurements go before other programs."""
 
 
 def main(argv: list[str]) -> int:
     """Serve the channel whose descriptor is the only argument."""
-    channel = socket.socket(fileno=int(argv[0]))
+    channel = socket.socket(fileno=_lowered(int(argv[0])))
     hello = wire.receive(channel)
     _die_with_controller(int(hello["life"]))
     if hello["cores"]:
@@ -39,6 +41,8 @@ def main(argv: list[str]) -> int:
     for folder in reversed(hello["path"]):
         if folder not in sys.path:
             sys.path.insert(0, folder)
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))  # modules of the user's may lie there
     try:
         worker = Worker(channel, hello)
     except Exception as error:
@@ -67,6 +71,13 @@ def main(argv: list[str]) -> int:
     if hello["transport"] == "distributed":
         os._exit(0)  # threads that wait for a peer that died would hold up the interpreter's end
     return 0
+
+
+def _lowered(fd: int) -> int:
+    """The lowest free number for a descriptor: `select.select` takes none above 1023."""
+    low = os.dup(fd)
+    os.close(fd)
+    return low
 
 
 def _reply(channel: socket.socket, answer: dict[str, Any]) -> None:
@@ -132,7 +143,8 @@ class Worker:
         spec = dict(hello["spec"])
         spec["memory_bytes"] = math.inf if spec["memory_bytes"] is None else spec["memory_bytes"]
         self.context = Context(WorkerSpec(**spec), int(hello["index"]))
-        ends = (hello["index"], hello["arenas"], hello["inbox"], hello["outboxes"])
+        inbox = _lowered(hello["inbox"])
+        ends = (hello["index"], hello["arenas"], inbox, hello["outboxes"])
         if hello["transport"] == "distributed":
             from realrun.transport.distributed import DistributedTransport
 
@@ -188,10 +200,13 @@ class Worker:
     def _go_on(self) -> dict[str, Any]:
         command = self.runner.run()
         if command is not None and command["verb"] == "pause":
-            from realrun.worker.takeover import missing
+            from realrun.worker.takeover import absent, missing
 
             self.runner.hear()
-            return {"paused": True, "missing": missing(self.runner)}
+            self.runner.catch_up()
+            return {
+                "paused": True, "missing": missing(self.runner), "absent": absent(self.runner),
+            }  # fmt: skip
         answer: dict[str, Any] = {"ok": True, **self.runner.messages()}
         self.drop()
         return answer
@@ -218,8 +233,9 @@ class Worker:
         if self.runner is not None:
             self.runner.close()
             self.runner = None
-            while not self.transport.flush():
-                pass
+            until = time.monotonic() + FLUSH_S
+            while not self.transport.flush() and time.monotonic() < until:
+                time.sleep(0.001)
 
     def close(self) -> None:
         """Give everything back."""
