@@ -68,6 +68,11 @@ class Clerk:
         return np.asarray(self._left <= 0)
 
     @property
+    def settled(self) -> BoolArray:
+        """(R,) requests that are over and of which workers keep nothing any more."""
+        return self.over & (self.plan.retain and not self._lagged)
+
+    @property
     def complete(self) -> bool:
         """Whether every worker has nothing left to do, and every request is over."""
         return bool(self.over.all()) and self.ended >= self.workers

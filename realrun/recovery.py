@@ -1,7 +1,8 @@
 """After a worker failed: who takes over its tasks, and what of its work must be done again.
 
 Outputs are kept on the worker that made them until their request is over. What the failed worker
-made is gone, except for messages that were delivered. By lineage: an output is made again if an
+made is gone, except for messages that were delivered; what was delivered then is gone with the
+next worker that fails. By lineage: an output is made again if an
 open task of a survivor, an unanswered exit task, or another output that must be made again needs
 it; its own inputs are sent once more by survivors, or made again in turn.
 """
@@ -29,8 +30,9 @@ def lost_work(
     failed: set[int],
     missing: Iterable[tuple[int, int]] | IntArray,
     answered: set[tuple[int, int]],
+    absent: Iterable[tuple[int, int]] | IntArray = (),
 ) -> IntArray:
-    """Work of failed workers that must be done (again).
+    """Work that must be done (again) because workers failed.
 
     Parameters
     ----------
@@ -41,19 +43,24 @@ def lost_work(
         (consumer's request, edge) of inputs that open tasks of survivors still wait for.
     answered : set of (request, task)
         Exit tasks whose answers are there.
+    absent : (n, 2) ints
+        (request, task) of survivors' work that is done, but whose output is on no worker any more:
+        it was made by a worker that failed before.
 
     Returns
     -------
     (m, 2) int array of (request, task), ascending.
     """
     gone = {t for t in range(plan.n_tasks) if int(plan.node[t]) in failed}
+    without = {(int(r), int(t)) for r, t in absent}
     inputs = [np.flatnonzero(plan.edge_dst == t).tolist() for t in range(plan.n_tasks)]
     todo: set[tuple[int, int]] = set()
     stack: list[tuple[int, int]] = []
 
     def need_input(request: int, edge: int) -> None:
         producer, task = int(plan.producer[request, edge]), int(plan.edge_src[edge])
-        if producer >= 0 and task in gone and (producer, task) not in todo:
+        lost = task in gone or (producer, task) in without
+        if producer >= 0 and lost and (producer, task) not in todo:
             todo.add((producer, task))
             stack.append((producer, task))
 

@@ -1,15 +1,16 @@
 """What a worker knows of its tasks: inputs that came, joins that closed, what may start.
 
-No clock and no input or output is in here: times come in with what is told, and what others must
-hear goes into `outbox`. The rules are those of simulated time (joins, quorums, deadlines, branches,
-cancellation), applied to whatever order reality brings.
+No clock and no input or output is in here: times come in with what is told, in their order; what
+others must hear goes into `outbox`, and whose inputs nobody will read into `removed`. The rules are
+those of simulated time (joins, quorums, deadlines, branches, cancellation), applied to whatever
+order reality brings.
 """
 
 from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -32,11 +33,11 @@ class Instance:
     inputs: int
     state: int = WAITING
     got: dict[int, float] = field(default_factory=dict)
-    off: set[int] = field(default_factory=set)
+    off: tuple[int, ...] = ()
     used: tuple[int, ...] = ()
     closed_at: float = math.nan
     need: int = 0
-    dead: set[int] = field(default_factory=set)
+    dead: tuple[int, ...] = ()
     ready_at: float = math.nan
 
     @property
@@ -58,20 +59,33 @@ class Book:
     def __init__(self, plan: RunPlan, me: int):
         self.plan, self.me = plan, me
         self.outbox: list[tuple[int, int, int, float]] = []
+        self.removed: list[Instance] = []
         self.arrived = np.zeros(plan.n_requests, dtype=np.bool_)
         self.own: dict[tuple[int, int], Instance] = {}
         self.open = 0
         self._in = [np.flatnonzero(plan.edge_dst == t).tolist() for t in range(plan.n_tasks)]
         self._out = [np.flatnonzero(plan.edge_src == t).tolist() for t in range(plan.n_tasks)]
+        self._cancels: list[bool] = plan.join_cancel.tolist()
+        self._here: list[bool] = (plan.node == me).tolist()
+        self._ends: list[int] = plan.edge_dst.tolist()
+        self._begins: list[int] = plan.edge_src.tolist()
         self._ready: list[tuple[tuple[float, ...], int, int]] = []
+        self._tasks: dict[int, list[int]] = {}
         for task in np.flatnonzero(plan.node == me).tolist():
+            self._tasks.setdefault(int(plan.task_stream[task]), []).append(task)
             for request in np.flatnonzero(plan.stream == plan.task_stream[task]).tolist():
                 self._add(request, task)
         self._line = self._sequence() if plan.dispatch == "strict" else []
         self._head = 0
 
     @staticmethod
-    def after_failure(plan: RunPlan, me: int, old: Book, again: set[tuple[int, int]]) -> Book:
+    def after_failure(
+        plan: RunPlan,
+        me: int,
+        old: Book,
+        again: set[tuple[int, int]],
+        settled: Collection[int] = (),
+    ) -> Book:
         """The book under a new plan: what was here goes on, what must be done again begins anew.
 
         Parameters
@@ -80,23 +94,33 @@ class Book:
             Of the workers that are left.
         old : Book
         again : set of (request, task)
-            Of all workers; other work that came here by the new plan is done.
+            Of all workers, this one included; other work that came here by the new plan is done.
+        settled : collection of int
+            Requests that are over and whose outputs are gone: what is left of them is dropped.
         """
         book = Book(plan, me)
         for key, fresh in list(book.own.items()):
-            if key in old.own:
+            if key in old.own and key not in again:
                 book.own[key] = old.own[key]
             elif key not in again:
                 fresh.state = FINISHED
-        book.outbox = old.outbox
+        book.outbox, book.removed = old.outbox, old.removed
+        for instance in book.own.values():
+            if instance.request in settled and not instance.over:
+                instance.state = CANCELLED
+                book.removed.append(instance)
         book.open = sum(not i.over for i in book.own.values())
         for instance in book.own.values():
             if instance.state == READY and not book._line:
                 heapq.heappush(book._ready, (book._key(instance), instance.request, instance.task))
         return book
 
+    def inputs_of(self, task: int) -> list[int]:
+        """In-edges of a task."""
+        return self._in[task]
+
     def _add(self, request: int, task: int) -> None:
-        inputs = sum(self.plan.producer[request, e] >= 0 for e in self._in[task])
+        inputs = sum(bool(self.plan.producer[request, e] >= 0) for e in self._in[task])
         instance = Instance(request, task, inputs)
         instance.need = int(self.plan.join_need[task]) or inputs
         self.own[request, task] = instance
@@ -112,29 +136,29 @@ class Book:
         if self.arrived[request]:
             return
         self.arrived[request] = True
-        for task in np.flatnonzero(self.plan.task_stream == self.plan.stream[request]).tolist():
-            instance = self.own.get((request, task))
-            if instance is None or instance.over:
+        for task in self._tasks.get(int(self.plan.stream[request]), ()):
+            instance = self.own[request, task]
+            if instance.over:
                 continue
             if instance.inputs == 0:
                 instance.closed_at = -math.inf
             if not math.isnan(instance.closed_at):
                 self._make_ready(instance, max(at, instance.closed_at))
 
-    def deliver(self, request: int, edge: int, at: float) -> bool:
-        """An input came, for the consumer's request; False if it is there already or unwanted."""
-        instance = self.own.get((request, int(self.plan.edge_dst[edge])))
+    def deliver(self, request: int, edge: int, at: float) -> Instance | None:
+        """An input came, for the consumer's request; None if it is there already or unwanted."""
+        instance = self.own.get((request, self._ends[edge]))
         if instance is None or edge in instance.got:
-            return False
+            return None
         instance.got[edge] = at
         self._consider(instance)
-        return True
+        return instance
 
     def turn_off(self, request: int, edge: int, at: float) -> None:
         """An input will never come."""
-        instance = self.own.get((request, int(self.plan.edge_dst[edge])))
+        instance = self.own.get((request, self._ends[edge]))
         if instance is not None and edge not in instance.off:
-            instance.off.add(edge)
+            instance.off += (edge,)
             self._consider(instance, at)
 
     def overdue(self, request: int, task: int, at: float) -> None:
@@ -144,17 +168,17 @@ class Book:
             instance.need = max(1, len(instance.got))
             self._consider(instance, at if instance.got else -math.inf)
 
-    def unwanted(self, request: int, edge: int) -> None:
+    def unwanted(self, request: int, edge: int, at: float) -> None:
         """A join that cancels late work has closed: this edge of the producer leads nowhere."""
-        task = int(self.plan.edge_src[edge])
+        task = self._begins[edge]
         instance = self.own.get((request, task))
         if instance is None or edge in instance.dead:
             return
-        instance.dead.add(edge)
+        instance.dead += (edge,)
         if instance.state in (WAITING, READY) and not self.plan.is_exit[task]:
             leading = [e for e in self._out[task] if self.plan.consumer[request, e] >= 0]
             if all(e in instance.dead for e in leading):
-                self._remove(instance)
+                self._remove(instance, at)
 
     # ----- what follows ------------------------------------------------------------------------
     def _consider(self, instance: Instance, at: float = -math.inf) -> None:
@@ -168,10 +192,13 @@ class Book:
         need = min(instance.need, possible)
         if len(instance.got) < need or (need == 0):
             return
-        first = sorted(instance.got.items(), key=lambda item: (item[1], item[0]))[:need]
-        instance.used = tuple(sorted(edge for edge, _ in first))
-        instance.closed_at = max(first[-1][1], at)
-        if self.plan.join_cancel[instance.task]:
+        if len(instance.got) == need:
+            instance.used, last = tuple(sorted(instance.got)), max(instance.got.values())
+        else:
+            first = sorted(instance.got.items(), key=lambda item: (item[1], item[0]))[:need]
+            instance.used, last = tuple(sorted(edge for edge, _ in first)), first[-1][1]
+        instance.closed_at = max(last, at)
+        if self._cancels[instance.task]:
             for edge in self._in[instance.task]:
                 self._tell_producer(instance.request, edge, instance.closed_at)
         if self.arrived[instance.request]:
@@ -212,23 +239,24 @@ class Book:
             consumer = int(self.plan.consumer[instance.request, edge])
             if consumer < 0:
                 continue
-            if self.plan.node[self.plan.edge_dst[edge]] == self.me:
+            if self._here[self._ends[edge]]:
                 self.turn_off(consumer, edge, at)
             else:
                 self.outbox.append((OFF, edge, instance.request, at))
 
-    def _remove(self, instance: Instance) -> None:
+    def _remove(self, instance: Instance, at: float) -> None:
         instance.state = CANCELLED
         self.open -= 1
+        self.removed.append(instance)
         for edge in self._in[instance.task]:
-            self._tell_producer(instance.request, edge, 0.0)
+            self._tell_producer(instance.request, edge, at)
 
     def _tell_producer(self, request: int, edge: int, at: float) -> None:
         producer = int(self.plan.producer[request, edge])
         if producer < 0:
             return
-        if self.plan.node[self.plan.edge_src[edge]] == self.me:
-            self.unwanted(producer, edge)
+        if self._here[self._begins[edge]]:
+            self.unwanted(producer, edge, at)
         else:
             self.outbox.append((CLOSED, edge, producer, at))
 

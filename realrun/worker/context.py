@@ -27,6 +27,7 @@ class Context:
     def __init__(self, spec: WorkerSpec, index: int):
         self.spec, self.index = spec, index
         self.device = torch.device(spec.device)
+        self._is_cuda = self.device.type == "cuda"
         self.dtype = spec.dtype
         torch.set_num_threads(spec.threads)
         torch.backends.cudnn.benchmark = False
@@ -44,7 +45,7 @@ class Context:
     @property
     def has_cpu_clock(self) -> bool:
         """Whether the CPU time of a slot's thread is the time of what it executes."""
-        return self.device.type == "cpu" and self.spec.threads == 1
+        return not self._is_cuda and self.spec.threads == 1
 
     def is_warm(self, key: Any) -> bool:
         """Whether a module has run here before."""
@@ -68,7 +69,7 @@ class Context:
 
     def synchronise(self) -> None:
         """Wait for the device, on the stream of this thread."""
-        if self.device.type == "cuda":
+        if self._is_cuda:
             torch.cuda.current_stream(self.device).synchronize()
 
     @contextlib.contextmanager

@@ -1,15 +1,13 @@
 """The loop of a worker during a run: hear, start, compute, send.
 
 With one slot everything happens in one thread: what comes in while a task computes waits in the
-pipe and is read before the next task is chosen. With several, each slot is a thread that computes
-and copies; choosing and telling stay in the main thread. The controller is not in the way of any
-of it.
+pipe and is dealt with, in order of time, before the next task is chosen. With several, each slot is
+a thread that computes and copies; choosing and telling stay in the main thread. The controller is
+not in the way of any of it.
 """
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import math
 import resource
 import select
@@ -33,6 +31,7 @@ from realrun.transport.base import (
     Notice,
     Transport,
 )  # fmt: skip
+from realrun.worker.agenda import ARRIVAL, DEADLINE, INPUT, NEVER, UNWANTED, Agenda
 from realrun.worker.book import Book, Instance
 from realrun.worker.room import Room
 from realrun.worker.slots import Slots
@@ -80,8 +79,13 @@ class Runner:
         self.programs: dict[int, Program] = {}
         self.inputs: dict[tuple[int, int], tuple[Bundle, Notice | None]] = {}
         self.outputs: dict[tuple[int, int], Bundle] = {}
-        self.timers: list[tuple[float, int, int, Any]] = []
-        self._count = itertools.count()
+        self.retired: set[int] = set()
+        self.agenda = Agenda()
+        self.out: dict[int, list[tuple[int, int]]] = {}
+        self.limits: dict[int, float] = {}
+        self._busy: dict[int, tuple[float, int]] = {}
+        self._commands = select.poll()
+        self._commands.register(channel, select.POLLIN)
         self.zero = math.inf
         self.finished = self.told = False
         self.command: dict[str, Any] | None = None
@@ -95,6 +99,13 @@ class Runner:
         for task in np.flatnonzero(self.plan.node == self.me).tolist():
             if task not in self.programs:
                 self.programs[task] = build_program(self.plan, task, self.context)
+        ends = self.plan.node[self.plan.edge_dst].tolist()
+        for task in self.programs:
+            leaving = np.flatnonzero(self.plan.edge_src == task).tolist()
+            self.out[task] = [(e, ends[e]) for e in leaving]
+            limit = float(self.plan.join_deadline[task])
+            if limit < math.inf:
+                self.limits[task] = limit
         self.context.settle()
 
     def warm(self) -> None:
@@ -116,10 +127,7 @@ class Runner:
         for request in range(self.plan.n_requests):
             at = float(self.plan.arrival[request])
             if int(self.plan.stream[request]) in streams and not math.isnan(at):
-                self._at(at, ARRIVE, request)
-
-    def _at(self, instant: float, kind: int, what: Any) -> None:
-        heapq.heappush(self.timers, (instant, kind, next(self._count), what))
+                self.agenda.add(at, ARRIVAL, request)
 
     # ----- the loop ----------------------------------------------------------------------------
     def now(self) -> float:
@@ -132,10 +140,10 @@ class Runner:
             sleep_until(self.zero)
             self.log.status[3] = self.now()
         while not self.finished:
-            self.hear()
-            self._ring()
             for ended, result in self.slots.done():
                 self._after(ended, result)
+            self.hear()
+            self.catch_up()
             while self.slots.free and not self.finished and self.command is None:
                 instance = self.book.next()
                 if instance is None:
@@ -143,20 +151,22 @@ class Runner:
                 self._begin(instance)
                 if self.slots.inline:
                     self.hear()
-                    self._ring()
-                self._listen(0.0)
+                    self.catch_up()
+                if self._commands.poll(0):
+                    self.command = wire.receive(self.channel)
             self._tell()
             if self.command is not None and self.slots.idle:
                 command, self.command = self.command, None
+                self.log.status[0] = time.monotonic()
                 return command
             if not self.finished:
                 self._wait()
         return None
 
     def _wait(self) -> None:
-        """Sleep until something comes in or a timer is due."""
+        """Sleep until something comes in or is due."""
         self.log.status[0] = time.monotonic()
-        left = min(self.timers[0][0] - self.now() if self.timers else HEARTBEAT_S, HEARTBEAT_S)
+        left = min(self.agenda.next - self.now(), HEARTBEAT_S)
         if not self.transport.flush():
             left = min(left, 0.001)
         if left > SPIN_S:
@@ -164,82 +174,100 @@ class Runner:
 
     def _listen(self, seconds: float) -> None:
         """Wait so long for notices, ended tasks or a command; a command is kept for later."""
-        sources = [self.channel.fileno()]
-        if seconds > 0:
-            sources += [self.transport.fileno(), self.slots.fileno()]
+        sources = [self.channel.fileno(), self.transport.fileno(), self.slots.fileno()]
         ready, _, _ = select.select(sources, [], [], seconds)
-        if self.channel.fileno() in ready:
+        if sources[0] in ready:
             self.command = wire.receive(self.channel)
 
-    def _ring(self) -> None:
-        """Do what timers say is due."""
-        while self.timers and self.timers[0][0] <= self.now():
-            instant, kind, _, what = heapq.heappop(self.timers)
-            if kind == ARRIVE:
-                self._arrive(what, instant)
-            elif kind == DATA:
-                self._deliver(what, instant)
-            else:
-                request, task = what
-                self.book.overdue(request, task, instant)
-
-    def _arrive(self, request: int, at: float) -> None:
-        self.plan.arrival[request] = at
-        self.book.arrive(request, at)
-        for task in self.programs:
-            limit = float(self.plan.join_deadline[task])
-            if (request, task) in self.book.own and limit < math.inf:
-                self._at(at + limit, OFF, (request, task))
-
     def hear(self) -> None:
-        """Take in all notices that have come."""
-        for notice in self.transport.poll():
+        """Take in all notices that have come; what has a time is only noted."""
+        notices = self.transport.poll()
+        now = self.now() if notices else 0.0
+        for notice in notices:
             if notice.kind == DATA:
                 usable = notice.usable - self.zero
-                if self.plan.delay and usable > self.now():
-                    self._at(usable, DATA, notice)
-                else:
-                    self._deliver(notice, usable)
+                # Clocks of hosts differ a little: what is here is usable, unless links are emulated
+                at = usable if self.plan.delay else min(usable, now)
+                consumer = int(self.plan.consumer[notice.request, notice.item])
+                self.agenda.add(at, INPUT, (consumer, notice.item, None, notice))
             elif notice.kind == OFF:
                 consumer = int(self.plan.consumer[notice.request, notice.item])
-                self.book.turn_off(consumer, notice.item, notice.sent - self.zero)
+                at = min(notice.sent - self.zero, now)
+                self.agenda.add(at, NEVER, (consumer, notice.item))
             elif notice.kind == CLOSED:
-                self.book.unwanted(notice.request, notice.item)
+                at = min(notice.sent - self.zero, now)
+                self.agenda.add(at, UNWANTED, (notice.request, notice.item))
             elif notice.kind == ARRIVE:
-                self._arrive(notice.request, notice.sent - self.zero)
+                self.agenda.add(min(notice.sent - self.zero, now), ARRIVAL, notice.request)
             elif notice.kind == RETIRE:
                 self._retire(notice.request)
             elif notice.kind == FINISH:
                 self.finished = True
 
-    def _deliver(self, notice: Notice, usable: float) -> None:
-        consumer = int(self.plan.consumer[notice.request, notice.item])
-        bundle = self.transport.take(notice) if notice.size else {}
-        self.receive(consumer, notice.item, bundle, notice, usable)
+    def catch_up(self) -> None:
+        """Deal with everything up to now, in order of time."""
+        for at, kind, what in self.agenda.due(self.now()):
+            if kind == INPUT:
+                self._receive(at, *what)
+            elif kind == ARRIVAL:
+                self._arrive(what, at)
+            else:
+                request, item = what
+                change = {
+                    NEVER: self.book.turn_off,
+                    UNWANTED: self.book.unwanted,
+                    DEADLINE: self.book.overdue,
+                }[kind]
+                change(request, item, at)
 
-    def receive(
-        self, consumer: int, edge: int, bundle: Bundle, notice: Notice | None, at: float
+    def _arrive(self, request: int, at: float) -> None:
+        self.plan.arrival[request] = at
+        self.book.arrive(request, at)
+        for task, limit in self.limits.items():
+            if (request, task) in self.book.own:
+                self.agenda.add(at + limit, DEADLINE, (request, task))
+
+    def _receive(
+        self, at: float, consumer: int, edge: int, bundle: Bundle | None, notice: Notice | None
     ) -> None:
         """Take in the input of a consumer here; what nobody will read is released at once."""
-        instance = self.book.own.get((consumer, int(self.plan.edge_dst[edge])))
-        if instance is None or not self.book.deliver(consumer, edge, at):
+        instance = self.book.deliver(consumer, edge, at)
+        unused = instance is None or instance.over
+        if instance is not None and not math.isnan(instance.closed_at):
+            unused = unused or edge not in instance.used
+        if unused:
             if notice is not None:
                 self.transport.release(notice)
             return
-        unused = not math.isnan(instance.closed_at) and edge not in instance.used
-        if instance.over or unused:
-            if notice is not None:
-                self.transport.release(notice)
-            return
+        if bundle is None:
+            assert notice is not None
+            bundle = self.transport.take(notice) if notice.size else {}
         self.inputs[consumer, edge] = (bundle, notice)
+
+    def _release_inputs(self, instance: Instance) -> None:
+        """Nobody will read them again."""
+        for edge in instance.got:
+            _, notice = self.inputs.pop((instance.request, edge), (None, None))
+            if notice is not None:
+                self.transport.release(notice)
 
     # ----- one task ----------------------------------------------------------------------------
     def _begin(self, instance: Instance) -> None:
-        self.log.status[:3] = (time.monotonic(), time.monotonic(), instance.task)
+        self._note_busy(id(instance), instance.task)
         given = {e: self.inputs[instance.request, e][0] for e in instance.used}
         result = self.slots.start(instance, given)
         if result is not None:
             self._after(instance, result)
+
+    def _note_busy(self, key: int, task: int | None) -> None:
+        """Write down since when the longest running execution runs, so that a hang is seen."""
+        status, now = self.log.status, time.monotonic()
+        if task is None:
+            self._busy.pop(key, None)
+        else:
+            self._busy[key] = (now, task)
+        status[0] = now
+        status[1], status[2] = next(iter(self._busy.values()), (0.0, 0))
 
     def _work(self, instance: Instance, given: dict[int, Bundle], slot: int) -> dict[str, Any]:
         """Compute, copy and pad; runs in a slot's thread."""
@@ -282,19 +310,19 @@ class Runner:
         """(edge, worker) of the messages that leave this worker; the controller as edge -1."""
         plan, request, task = self.plan, instance.request, instance.task
         found = [
-            (int(e), int(plan.node[plan.edge_dst[e]]))
-            for e in np.flatnonzero(plan.edge_src == task)
-            if plan.taken[request, e] and plan.consumer[request, e] >= 0
+            (e, n)
+            for e, n in self.out[task]
+            if n != self.me and plan.taken[request, e] and plan.consumer[request, e] >= 0
         ]
-        found = [(e, n) for e, n in found if n != self.me]
         if plan.is_exit[task] and plan.keep_outputs:
             found.append((-1, self.controller))
         return found
 
     def _after(self, instance: Instance, result: dict[str, Any]) -> None:
-        """Tell everybody, and note what follows here."""
+        """Tell everybody, and note what follows here, in its place among what came meanwhile."""
         plan, request, task, finish = self.plan, instance.request, instance.task, result["finish"]
         at = self.zero + finish
+        self.log.append(result["row"])  # first: what others know of must not be missing from it
         for edge, receiver, sent in result["sent"]:
             usable = at
             if edge >= 0 and self.links is not None:
@@ -309,24 +337,22 @@ class Runner:
                 self.controller,
                 Notice(DONE, self.epoch, self.me, task, request, sent=at, usable=at),
             )
-        self.log.append(result["row"])
-        self.log.status[1] = 0.0
+        self._note_busy(id(instance), None)
         self.book.finish(instance)
-        if plan.retain:
+        if plan.retain and request not in self.retired:
             self.outputs[request, task] = result["bundle"]
-        untaken = []
-        for e in np.flatnonzero(plan.edge_src == task).tolist():
+        for e, node in self.out[task]:
             consumer = int(plan.consumer[request, e])
+            if consumer < 0:
+                continue
             if not plan.taken[request, e]:
-                untaken.append(e)
-            elif consumer >= 0 and plan.node[plan.edge_dst[e]] == self.me:
-                self.receive(consumer, e, result["bundle"], None, finish)
-        if untaken:
-            self.book.pass_off(instance, finish, untaken)
-        for edge in [e for e in instance.got if (request, e) in self.inputs]:
-            _, notice = self.inputs.pop((request, edge))
-            if notice is not None:
-                self.transport.release(notice)
+                if node == self.me:
+                    self.agenda.add(finish, NEVER, (consumer, e))
+                else:
+                    self.book.pass_off(instance, finish, [e])
+            elif node == self.me:
+                self.agenda.add(finish, INPUT, (consumer, e, result["bundle"], None))
+        self._release_inputs(instance)
 
     def _tell(self) -> None:
         """Post what the book wants others to know, and that nothing is left to do."""
@@ -341,11 +367,14 @@ class Runner:
                 receiver, Notice(kind, self.epoch, self.me, item, request, sent=stamp, usable=stamp)
             )
         self.book.outbox.clear()
+        while self.book.removed:
+            self._release_inputs(self.book.removed.pop())
         if self.book.open == 0 and not self.told and self.slots.idle:
             self.told = True
             self.transport.post(self.controller, Notice(END, self.epoch, self.me, 0, 0))
 
     def _retire(self, request: int) -> None:
+        self.retired.add(request)
         for task in self.programs:
             self.outputs.pop((request, task), None)
 
@@ -372,10 +401,9 @@ class Runner:
                 self.transport.release(notice)
         self.inputs.clear()
         self.outputs.clear()
-        for _, kind, _, what in self.timers:
-            if kind == DATA:
-                self.transport.release(what)
-        self.timers.clear()
+        for *_, notice in self.agenda.forget(INPUT):
+            if notice is not None:
+                self.transport.release(notice)
         self.slots.close()
         if self.links is not None:
             self.links.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import math
 import time
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from realrun.plan import RunPlan
-from realrun.transport.base import ARRIVE, DATA, Notice
+from realrun.transport.base import DATA, Notice
+from realrun.worker.agenda import ARRIVAL, DEADLINE, INPUT
 from realrun.worker.book import FINISHED, SKIPPED, Book
 
 if TYPE_CHECKING:
@@ -25,13 +25,28 @@ def missing(runner: Runner) -> Any:
         (i.request, e)
         for i in runner.book.own.values()
         if not i.over and math.isnan(i.closed_at)
-        for e in np.flatnonzero(plan.edge_dst == i.task).tolist()
+        for e in runner.book.inputs_of(i.task)
         if plan.producer[i.request, e] >= 0 and e not in i.got and e not in i.off
     ]
     return np.array(rows, dtype=np.int64).reshape(-1, 2)
 
 
-def adopt(runner: Runner, plan: dict[str, Any], epoch: int, todo: Any) -> None:
+def absent(runner: Runner) -> Any:
+    """(n, 2) ints: (request, task) of own work that counts as done, but whose output is not here.
+
+    Such is what was taken over from a worker that failed after its output had been delivered.
+    """
+    rows = [
+        (i.request, i.task)
+        for i in runner.book.own.values()
+        if i.state == FINISHED
+        and i.request not in runner.retired
+        and (i.request, i.task) not in runner.outputs
+    ]
+    return np.array(rows, dtype=np.int64).reshape(-1, 2)
+
+
+def adopt(runner: Runner, plan: dict[str, Any], epoch: int, todo: Any, settled: Any) -> None:
     """Go on with a new plan.
 
     Parameters
@@ -42,7 +57,9 @@ def adopt(runner: Runner, plan: dict[str, Any], epoch: int, todo: Any) -> None:
         `RunPlan.to_dict` of the new plan.
     epoch : int
     todo : (n, 2) int array
-        (request, task) of the failed worker's work that must be done (again).
+        (request, task) of work that must be done (again), wherever it was done.
+    settled : (R,) bool array
+        Requests that are over and of which nothing is kept.
     """
     old, before = runner.book, runner.plan
     again = {(int(r), int(t)) for r, t in todo}
@@ -53,9 +70,10 @@ def adopt(runner: Runner, plan: dict[str, Any], epoch: int, todo: Any) -> None:
         runner.links.follow(runner.plan)
     runner.load()
     runner.warm()
-    runner.book = Book.after_failure(runner.plan, runner.me, old, again)
-    runner.timers = [timer for timer in runner.timers if timer[1] != ARRIVE]
-    heapq.heapify(runner.timers)
+    runner.retired |= set(np.flatnonzero(settled).tolist())
+    runner.book = Book.after_failure(runner.plan, runner.me, old, again, runner.retired)
+    for kind in (ARRIVAL, DEADLINE):  # an arrival sets its deadlines anew
+        runner.agenda.forget(kind)
     runner.schedule(runner.zero)  # also for streams that had no task here before
     for request, task in sorted(again):
         _send_again(runner, request, task)
@@ -80,7 +98,8 @@ def _send_again(runner: Runner, request: int, task: int) -> None:
 def _hand_over(runner: Runner, request: int, edge: int, bundle: Bundle) -> None:
     receiver, at = int(runner.plan.node[runner.plan.edge_dst[edge]]), runner.now()
     if receiver == runner.me:
-        runner.receive(int(runner.plan.consumer[request, edge]), edge, bundle, None, at)
+        consumer = int(runner.plan.consumer[request, edge])
+        runner.agenda.add(at, INPUT, (consumer, edge, bundle, None))
         return
     sent, stamp = runner.transport.put(receiver, bundle), runner.zero + at
     runner.transport.post(

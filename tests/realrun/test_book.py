@@ -170,7 +170,7 @@ class Replay:
                     consumer = int(self.plan.consumer[r, item])
                     self._book(self.plan.edge_dst[item]).turn_off(consumer, item, at)
                 else:
-                    self._book(self.plan.edge_src[item]).unwanted(r, item)
+                    self._book(self.plan.edge_src[item]).unwanted(r, item, at)
 
     def _settle(self, at: float) -> bool:
         self._pass_on()
@@ -283,7 +283,7 @@ def test_an_input_that_comes_twice_counts_once() -> None:
     assert instance is not None
     assert (instance.used, instance.ready_at) == ((0, 1), 3.0)
     second.finish(instance)
-    assert second.deliver(0, 2, 4.0) and instance.used == (0, 1)  # noted, not used
+    assert second.deliver(0, 2, 4.0) is instance and instance.used == (0, 1)  # noted, not used
     assert second.open == 0
 
 
@@ -307,7 +307,8 @@ def test_what_a_closed_join_does_not_want_is_removed_with_what_feeds_it() -> Non
         book.arrive(0, 0.0)
     b.deliver(0, 2, 1.0)
     assert b.outbox == [(CLOSED, 1, 0, 1.0)]
-    a.unwanted(0, 1)
+    a.unwanted(0, 1, 1.0)
+    assert [i.task for i in a.removed] == [1, 0]
     assert [a.own[0, t].state for t in (0, 1)] == [states.CANCELLED] * 2
     assert a.next() is None and a.open == 0
 

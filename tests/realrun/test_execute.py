@@ -19,9 +19,9 @@ from simulator.check import check_trace
 from simulator.engines import simulate
 from simulator.luck import draw
 from simulator.problem import Problem
-from simulator.runlog import CANCELLED, FINISHED, SKIPPED
-from simulator.taskgraph import Edge, Join
-from simulator.workload import Arrivals
+from simulator.runlog import CANCELLED, FINISHED, SKIPPED, RunLog
+from simulator.taskgraph import Edge, Join, TaskGraph
+from simulator.workload import Arrivals, Stream
 from tests.realrun.worlds import THREE, edges, own, problem, task
 
 GENEROUS_S = 0.25
@@ -66,6 +66,40 @@ def test_a_quorum_takes_the_first_and_discards_the_rest(three: Workers, late: st
     agree(real, simulated)
     slow = world.task_names.index("slow")
     assert real.trace.log.state[0, slow] == (CANCELLED if late == "cancel" else FINISHED)
+
+
+def test_a_busy_worker_keeps_to_the_order_of_what_came(three: Workers) -> None:
+    """What came while it computed came before its own output, which is there first."""
+    tasks = [task("own", 0.5), task("one", 0.1), task("two", 0.25),
+             task("join", 0.01, join=Join(need=2))]  # fmt: skip
+    world = problem(tasks, edges("own>join one>join two>join"))
+    real, simulated = both(world, [0, 1, 2, 0], three)
+    agree(real, simulated)
+    assert real.trace.log.used[0].tolist() == [0, 1, 1]
+    assert real.trace.log.ready[0, 3] < 0.45
+
+
+def test_a_deadline_that_passes_while_a_worker_is_busy_passed_then(three: Workers) -> None:
+    tasks = [task("own", 0.6), task("one", 0.05), task("two", 0.4),
+             task("join", 0.01, join=Join(deadline_s=0.2))]  # fmt: skip
+    world = problem(tasks, edges("one>join two>join"))
+    real, simulated = both(world, [0, 1, 2, 0], three)
+    agree(real, simulated)
+    assert real.trace.log.used[0].tolist() == [1, 0]
+    assert 0.2 <= real.trace.log.ready[0, 3] < 0.35
+
+
+def test_a_cancelled_task_gives_its_inputs_back(three: Workers) -> None:
+    """`slow` has its input when the join closes without it; 200 times 1 MB would be noticed."""
+    tasks = [task("x", output=1e6), task("fast"), task("slow", 0.05),
+             task("join", join=Join(need=1, late="cancel"))]  # fmt: skip
+    graph = edges("x>fast x>slow fast>join slow>join")
+    world = problem(tasks, graph, 200, Arrivals("constant", rate=200.0))
+    assert three.transport is not None
+    before = three.transport.occupied(0)
+    real = execute(world, Allocation.of(world, [0, 1, 2, 1]), three, emulate=True)
+    assert (real.trace.log.state[:, 2] == CANCELLED).sum() >= 150
+    assert three.transport.occupied(0) - before < 120e6
 
 
 def test_a_deadline_closes_a_join(three: Workers) -> None:
@@ -131,6 +165,35 @@ def test_strict_waits_for_its_turn_and_greedy_does_not(
     real = execute(world, allocation, three, emulate=True)
     start = real.trace.log.start[0]
     assert [n for _, n in sorted(zip(start[1:], ["a", "b"], strict=True))] == first
+
+
+@pytest.mark.parametrize(("discipline", "order"), [("fifo", "LMSlms"), ("priority", "LlMmSs"),
+                                                    ("edf", "SsMmLl")])  # fmt: skip
+def test_disciplines_order_what_waits(three: Workers, discipline: str, order: str) -> None:
+    """Three tasks of two requests wait for `busy` to end; their streams have other deadlines."""
+    names, deadlines = ("L", "M", "S"), (9.0, 6.0, 3.0)
+    base = problem([task("busy", 0.4)], [], discipline=discipline)
+    streams = [
+        Stream(n, TaskGraph((task(n, 0.02),), ()), Arrivals("trace", times=(0.1, 0.12)),
+               requests=2, deadline_s=d)
+        for n, d in zip(names, deadlines, strict=True)
+    ]  # fmt: skip
+    world = replace(base, streams=(*base.streams, *streams))
+    allocation = Allocation.of(world, [0] * 4, priority=[0, 1, 2, 3])
+    real = execute(world, allocation, three, emulate=True)
+    simulated = simulate(world, allocation, realisation=draw(world, 0))
+
+    def sequence(log: RunLog) -> str:
+        began = np.argwhere(np.isfinite(log.start))
+        began = began[np.argsort(log.start[began[:, 0], began[:, 1]])]
+        first = {int(t): int(r) for r, t in began[::-1]}
+        shown = [world.task_names[t].rpartition("/")[2] for _, t in began]
+        text = [n if first[int(t)] == r else n.lower()
+                for n, (r, t) in zip(shown, began, strict=True)]  # fmt: skip
+        return "".join(text).removeprefix("busy")
+
+    assert sequence(simulated.log) == sequence(real.trace.log)
+    assert not check_trace(real.trace, slack_s=GENEROUS_S)
 
 
 @pytest.mark.parametrize("network", ["ideal", "fifo"])

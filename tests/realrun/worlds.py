@@ -49,7 +49,7 @@ def edges(text: str) -> list[Edge]:
     return [Edge(*pair.split(">")) for pair in text.split()]
 
 
-# ----- modules for runs ----------------------------------------------------------------------------
+# ----- modules for runs ---------------------------------------------------------------------------
 class Source(nn.Module):
     def example_inputs(self, batch: int, generator: torch.Generator) -> torch.Tensor:
         return torch.rand((batch, 4), generator=generator)
