@@ -213,6 +213,9 @@ def shared_memory() -> set[str]:
 
 
 SCRIPT = """
+import signal
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 from realrun.execute import execute
 from realrun.pool import Workers
 from simulator.allocation import Allocation
