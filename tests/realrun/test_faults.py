@@ -24,7 +24,7 @@ from simulator.allocation import Allocation
 from simulator.errors import InvalidAllocation
 from simulator.luck import draw
 from simulator.problem import Problem
-from simulator.taskgraph import Edge
+from simulator.taskgraph import Edge, Join
 from simulator.workload import Arrivals
 from tests.realrun.worlds import edges, own, problem, task
 
@@ -61,8 +61,20 @@ def is_right(world: Problem, nodes: list[int], real: RealRun) -> None:
     assert np.isfinite(real.trace.log.completed).all()
 
 
-@pytest.mark.parametrize("dispatch", ["greedy", "strict"])
-@pytest.mark.parametrize(("victim", "when"), [(0, 0.0), (1, 0.2), (2, 0.45)])
+SLOW = pytest.mark.slow  # three workers are started anew after each of these
+
+
+@pytest.mark.parametrize(
+    ("victim", "when", "dispatch"),
+    [
+        (0, 0.0, "strict"),
+        (1, 0.2, "greedy"),
+        pytest.param(2, 0.45, "strict", marks=SLOW),
+        pytest.param(0, 0.0, "greedy", marks=SLOW),
+        pytest.param(1, 0.2, "strict", marks=SLOW),
+        pytest.param(2, 0.45, "greedy", marks=SLOW),
+    ],
+)
 def test_a_killed_worker_costs_no_request(
     three: Workers, victim: int, when: float, dispatch: str
 ) -> None:
@@ -102,6 +114,54 @@ def test_two_workers_may_fail(three: Workers) -> None:
                    tolerate_failures=True, watch=watch)  # fmt: skip
     is_right(world, nodes, real)
     assert [f["worker"] for f in real.facts["failures"]] == ["b", "c"]
+
+
+@pytest.mark.parametrize(
+    "pair", [(1, 2), pytest.param((0, 1), marks=SLOW), pytest.param((0, 2), marks=SLOW)]
+)
+def test_two_workers_may_fail_at_once(three: Workers, pair: tuple[int, int]) -> None:
+    world, nodes = pipeline(), [0, 1, 2, 1, 0]
+    first, second = (killer(three, victim, 0.2) for victim in pair)
+
+    def watch(clerk: Clerk) -> None:
+        first(clerk)
+        second(clerk)
+
+    real = execute(world, Allocation.of(world, nodes), three, emulate=True, keep_outputs=True,
+                   tolerate_failures=True, watch=watch)  # fmt: skip
+    is_right(world, nodes, real)
+    assert sorted(f["worker"] for f in real.facts["failures"]) == ["abc"[v] for v in pair]
+
+
+def test_what_was_delivered_to_a_worker_that_fails_later_is_computed_again(three: Workers) -> None:
+    # b delivers `kept` to c and dies: nobody needs it again. Then c dies, which had it for `slow`.
+    tasks = [task("start"), task("kept", 0.01, 500), task("one", 0.3), task("two", 0.6),
+             task("slow", 0.01, 500), task("end")]  # fmt: skip
+    graph = edges("start>kept start>one one>two kept>slow two>slow slow>end")
+    world, nodes = problem(tasks, graph), [0, 1, 0, 0, 2, 0]
+    first, second = killer(three, 1, 0.1), killer(three, 2, 0.5)
+
+    def watch(clerk: Clerk) -> None:
+        first(clerk)
+        second(clerk)
+
+    real = execute(world, Allocation.of(world, nodes), three, emulate=True, keep_outputs=True,
+                   tolerate_failures=True, watch=watch)  # fmt: skip
+    is_right(world, nodes, real)
+    one, two = real.facts["failures"]
+    assert (one["worker"], two["worker"]) == ("b", "c")
+    assert two["redone"] == 1  # kept, although the worker that has its place now never failed
+
+
+def test_what_is_left_of_a_request_that_is_over_does_not_hold_up_the_end(three: Workers) -> None:
+    """`last` waits for `late` of b, which dies; the first of two inputs was enough long before."""
+    tasks = [task("x"), task("fast"), task("late", 0.3, 100), task("last", 0.01, 100),
+             task("join", join=Join(need=1))]  # fmt: skip
+    graph = edges("x>fast x>late late>last fast>join last>join")
+    world, nodes = problem(tasks, graph), [0, 0, 1, 2, 0]
+    real = execute(world, Allocation.of(world, nodes), three, emulate=True, keep_outputs=True,
+                   tolerate_failures=True, watch=killer(three, 1, 0.1))  # fmt: skip
+    assert np.isfinite(real.trace.log.completed).all() and len(real.outputs) == 1
 
 
 def test_lag_survives_a_failure(three: Workers) -> None:
@@ -203,6 +263,8 @@ def test_lineage_by_hand() -> None:
     missing = np.array([[1, 1]])  # request 1 of c waits for b>c
     todo = lost_work(plan, {1}, missing, answered={(0, 3), (1, 3)})
     assert todo.tolist() == [[1, 1]]  # b of request 1 only
+    todo = lost_work(plan, {2}, missing, answered=set(), absent=[(1, 1), (0, 1)])
+    assert todo.tolist() == [[0, 1], [0, 2], [1, 1], [1, 2]]  # what c needs is nowhere any more
     todo = lost_work(plan, {1}, missing, answered={(1, 3)})
     assert todo.tolist() == [[0, 1], [0, 3], [1, 1]]  # and d of request 0, with its input
 
