@@ -14,6 +14,7 @@ from simulator.cluster import Node
 from simulator.dynamics import Dynamics, Outage
 from simulator.errors import AlloclabError, InvalidAllocation, Unsupported
 from simulator.problem import Problem
+from simulator.taskgraph import Task, Variant
 from tests.realrun.worlds import THREE, edges, own, problem, task
 
 
@@ -48,6 +49,15 @@ def test_the_wrong_number_of_bytes_is_named(three: Workers) -> None:
     world = problem([own("x", "Source", output=17.0)], [])
     with pytest.raises(WorkerFailed, match=r"'x'.*put out 16 bytes.*output: 17 B"):
         execute(world, Allocation.of(world, [0]), three)
+    assert runs(three)
+
+
+def test_a_wrong_shape_is_named(three: Workers) -> None:
+    """A model of the catalogue that is given three words where there should be more."""
+    encoder = Task("enc", (Variant("v", seconds={"*": 1e-3}, module="encoder-small"),))
+    world = problem([own("x", "ThreeWords"), encoder], edges("x>enc"))
+    with pytest.raises(WorkerFailed, match=r"'enc'.*encoder-small' put out 'z1' of shape "):
+        execute(world, Allocation.of(world, [0, 1]), three)
     assert runs(three)
 
 

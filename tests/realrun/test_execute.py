@@ -252,6 +252,27 @@ def test_outputs_are_those_of_one_process(three: Workers, name: str) -> None:
     assert not check_trace(real.trace, slack_s=30.0)
 
 
+def test_a_bf16_worker_computes_what_one_process_computes_in_bf16() -> None:
+    specs = parse_workers("half=cpu:1@bf16,full=cpu:1")
+    base = small("recommendation")
+    world = replace(base, cluster=workers_cluster(specs))
+    nodes = [i % 2 for i in range(world.n_tasks)]
+    with Workers(specs) as workers:
+        real = execute(world, Allocation.of(world, nodes), workers, keep_outputs=True)
+    plan = make_plan(world, real.trace.allocation, draw(world, 0))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    wanted, precise = composed(plan, ["bf16", "fp32"]), composed(plan, ["fp32", "fp32"])
+    torch.set_num_threads(threads)
+    assert real.outputs.keys() == wanted.keys()
+    differ = 0
+    for key, bundle in wanted.items():
+        for name, value in bundle.items():
+            assert np.array_equal(value, real.outputs[key][name]), (key, name)
+            differ += not np.array_equal(value, precise[key][name])
+    assert differ  # or the worker would have computed in fp32
+
+
 def test_shared_weights_are_loaded_once(three: Workers) -> None:
     world = small("driving")  # fusion and planning of both streams are the same models
     execute(world, Allocation.of(world, [0] * world.n_tasks), three)

@@ -63,6 +63,11 @@ class Add(nn.Module):
         return torch.stack(inputs).sum(0)
 
 
+class ThreeWords(nn.Module):
+    def forward(self) -> dict[str, torch.Tensor]:
+        return {"source": torch.ones((1, 3), dtype=torch.int64)}
+
+
 class Raises(nn.Module):
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
         raise ValueError("the knob is off")
