@@ -89,7 +89,6 @@ class Runner:
         self.zero = math.inf
         self.finished = self.told = False
         self.command: dict[str, Any] | None = None
-        self.free_at = [0.0] * int(plan.slots[self.me])
         self.room = Room(plan, self.me, transport)
         self.slots = Slots(int(plan.slots[self.me]), self._work, context)
 
@@ -284,7 +283,8 @@ class Runner:
             for edge, receiver in self._receivers(instance)
         ]
         if self.plan.pad:
-            self._pad(instance, slot, start)
+            hold = float(self.plan.hold_s[instance.request, instance.task])
+            sleep_until(self.zero + start + hold)
         after = resource.getrusage(resource.RUSAGE_THREAD)
         finish = self.now()
         busy = time.thread_time() - cpu if self.context.has_cpu_clock else finish - start
@@ -294,17 +294,6 @@ class Runner:
             after.ru_nivcsw - usage.ru_nivcsw, self.epoch, sum(s.size for _, _, s in sent), took,
         )  # fmt: skip
         return {"bundle": bundle, "sent": sent, "finish": finish, "row": row}
-
-    def _pad(self, instance: Instance, slot: int, start: float) -> None:
-        """Hold the slot as long as planned, counted from when the planned node would have begun.
-
-        The emulated node needs no time to notice that a task is ready; what this process needed
-        for it is part of what is padded, so that it does not add up along a path.
-        """
-        begun = min(start, max(instance.ready_at, self.free_at[slot]))
-        hold = float(self.plan.hold_s[instance.request, instance.task])
-        sleep_until(self.zero + begun + hold)
-        self.free_at[slot] = begun + hold
 
     def _receivers(self, instance: Instance) -> list[tuple[int, int]]:
         """(edge, worker) of the messages that leave this worker; the controller as edge -1."""
