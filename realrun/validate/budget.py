@@ -10,7 +10,7 @@ from realrun.validate.loads import Case
 
 LEAST_ROUNDS = 5
 LIGHT_REQUESTS, HEAVY_REQUESTS = 6, 20
-LEAST_LIGHT, LEAST_HEAVY = 3, 8
+LEAST_LIGHT, LEAST_HEAVY = 4, 12
 LEAST_CANDIDATES = 6
 PER_RUN_S = 0.35
 """Seconds around each run: reference matmuls, arming the workers, collecting what they wrote."""

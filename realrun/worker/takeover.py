@@ -69,7 +69,7 @@ def adopt(runner: Runner, plan: dict[str, Any], epoch: int, todo: Any, settled: 
     if runner.links is not None:
         runner.links.follow(runner.plan)
     runner.load()
-    runner.warm()
+    runner.warm(again=False)
     runner.retired |= set(np.flatnonzero(settled).tolist())
     runner.book = Book.after_failure(runner.plan, runner.me, old, again, runner.retired)
     for kind in (ARRIVAL, DEADLINE):  # an arrival sets its deadlines anew
