@@ -23,7 +23,7 @@ ENTRY = "entry"
 
 _LINK = re.compile(r"\s*(.+?)\s*(<->|->|--)\s*(.+?)\s*")
 _DUPLEX = {"<->": "full", "->": "one-way", "--": "half"}
-_NODE_FIELDS = {
+NODE_FIELDS = {
     "kind": "kind", "slots": "slots", "speed": "speed", "peak_flops": "peak_flops",
     "efficiency": "efficiency", "memory": "memory_bytes", "memory_bandwidth": "memory_bandwidth",
     "load_bandwidth": "load_bandwidth", "launch_overhead": "launch_overhead_s",
@@ -40,8 +40,8 @@ _DEVICE_FIELDS = {
     "busy_watts": ("busy_watts", "power"),
     "price_per_hour": ("price_per_hour", "price"),
 }
-_MOST_NODES = 1000
-_MOST_LINKS = 20_000
+MOST_NODES = 1000
+MOST_LINKS = 20_000
 
 
 @functools.cache
@@ -84,8 +84,8 @@ def build_cluster(spec: ClusterSpec, name: str) -> Cluster:
             made = _nodes(group, given, is_entry=group == entry)
             nodes.extend(made)
             members[group] = [node.name for node in made]
-            if len(nodes) > _MOST_NODES:
-                raise InvalidScenario(f"there are more than {_MOST_NODES} nodes")
+            if len(nodes) > MOST_NODES:
+                raise InvalidScenario(f"there are more than {MOST_NODES} nodes")
     switches = list(spec.switches)
     connections = _connections(spec, members, switches, len(nodes))
     return Cluster.connect(spec.name or name, nodes, connections, switches)
@@ -105,10 +105,10 @@ def _nodes(group: str, given: NodeSpec, is_entry: bool) -> list[Node]:
         if given.device not in known:
             raise unknown("device", given.device, known)
         fields |= known[given.device]
-    for key in given.model_fields_set & set(_NODE_FIELDS):
+    for key in given.model_fields_set & set(NODE_FIELDS):
         value = getattr(given, key)
         if value is not None:
-            fields[_NODE_FIELDS[key]] = tuple(value) if key == "co_run" else value
+            fields[NODE_FIELDS[key]] = tuple(value) if key == "co_run" else value
     labels = [*given.labels, *([ENTRY] if is_entry else [])]
     if given.count is None:
         return [Node(name=group, labels=tuple(labels), **fields)]
@@ -131,7 +131,7 @@ def _connections(
         switches.append("switch")
         return [_connection(name, "switch", "<->", spec.star) for name in names]
     if spec.mesh is not None:
-        if n * (n - 1) > 2 * _MOST_LINKS:
+        if n * (n - 1) > 2 * MOST_LINKS:
             raise InvalidScenario(f"a mesh of {n} nodes is too large; take a star")
         pairs = list(itertools.combinations(names, 2))
         return [_connection(a, b, "<->", spec.mesh) for a, b in pairs]
@@ -139,8 +139,8 @@ def _connections(
     for text, link in (spec.links or {}).items():
         with at(f"links.{text}"):
             found += _written_out(text, link, members, switches)
-            if len(found) > _MOST_LINKS:
-                raise InvalidScenario(f"there are more than {_MOST_LINKS} connections")
+            if len(found) > MOST_LINKS:
+                raise InvalidScenario(f"there are more than {MOST_LINKS} connections")
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,12 @@ def describe(name: str, cluster: str | None = None) -> dict[str, Any]:
         A cluster is to be shown on a cluster.
     """
     import scenarios
+    from scenarios.loader import foreign_cluster
 
+    foreign = foreign_cluster(Path(name)) if Path(name).is_file() else None
+    if foreign is not None:
+        refuse(cluster is not None, f"{name} is a cluster; --cluster goes with a scenario")
+        return {"kind": "cluster", **describe_cluster(foreign)}
     try:
         scenario = scenarios.load(name)
     except UnknownName:

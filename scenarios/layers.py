@@ -19,7 +19,8 @@ DEEPEST = 16
 _HERE = Path(__file__).parent
 FOLDERS = {"scenario": _HERE / "catalog", "cluster": _HERE / "clusters"}
 _NO_SUCH = {"models", "devices"}
-_SUFFIXES = (".yaml", ".yml", ".json")
+_SUFFIXES = (".yaml", ".yml", ".json", ".xml")
+_FILES = ("factory", "exported")
 _DISTRIBUTIONS = {"uniform", "exponential", "lognormal", "gamma", "choice"}
 _MODEL = {
     "model", "dtype", "duration", "work", "weights", "activation", "output", "accuracy",
@@ -32,6 +33,8 @@ _ALTERNATIVES: dict[str, list[tuple[set[str], ...]]] = {
     "think": [tuple({x} for x in _DISTRIBUTIONS)],
     "sizes.*": [tuple({x} for x in _DISTRIBUTIONS)],
     "variants.*": [({"duration"}, {"work"})],
+    "streams.*": [({"tasks", "edges"}, {"generate"}, {"module"})],
+    "module": [({"factory"}, {"exported"})],
     "models.*": [({"duration"}, {"work"})],
     "tasks.*": [({"duration"}, {"work"}), ({"variants"}, _MODEL)],
     "cluster": [({"star"}, {"mesh"}, {"links"})],
@@ -191,8 +194,17 @@ def _absolute(data: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             out["cluster"] = {**cluster, "extends": str(folder / base)}
     streams = out.get("streams")
     if isinstance(streams, dict):
-        out["streams"] = {key: _absolute_trace(value, folder) for key, value in streams.items()}
+        out["streams"] = {key: _absolute_files(value, folder) for key, value in streams.items()}
     return out
+
+
+def _absolute_files(stream: Any, folder: Path) -> Any:
+    stream = _absolute_trace(stream, folder)
+    module = stream.get("module") if isinstance(stream, dict) else None
+    if not isinstance(module, dict):
+        return stream
+    files = {k: v for k, v in module.items() if k in _FILES and isinstance(v, str)}
+    return {**stream, "module": {**module, **{k: str(folder / v) for k, v in files.items()}}}
 
 
 def _absolute_trace(stream: Any, folder: Path) -> Any:
