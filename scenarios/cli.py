@@ -10,6 +10,7 @@ import typer
 
 from scenarios.cli_calibrate import calibrate
 from scenarios.cli_discover import discover
+from scenarios.cli_explain import explain
 from scenarios.cli_options import (
     CalibrationOpt,
     ClusterOpt,
@@ -230,6 +231,7 @@ app.command()(discover)
 app.command()(calibrate)
 app.command()(run)
 app.command()(validate)
+app.command()(explain)
 
 
 def load(
