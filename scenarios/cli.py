@@ -9,8 +9,9 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from scenarios.cli_calibrate import calibrate
+from scenarios.cli_deploy import deploy
 from scenarios.cli_discover import discover
-from scenarios.cli_explain import explain
+from scenarios.cli_durations import durations
 from scenarios.cli_options import (
     CalibrationOpt,
     ClusterOpt,
@@ -231,7 +232,8 @@ app.command()(discover)
 app.command()(calibrate)
 app.command()(run)
 app.command()(validate)
-app.command()(explain)
+app.command()(deploy)
+app.command()(durations)
 
 
 def load(
