@@ -12,6 +12,7 @@ from scenarios.cli_calibrate import calibrate
 from scenarios.cli_deploy import deploy
 from scenarios.cli_discover import discover
 from scenarios.cli_durations import durations
+from scenarios.cli_explain import explain
 from scenarios.cli_options import (
     CalibrationOpt,
     ClusterOpt,
@@ -234,6 +235,7 @@ app.command()(run)
 app.command()(validate)
 app.command()(deploy)
 app.command()(durations)
+app.command()(explain)
 
 
 def load(
