@@ -28,6 +28,7 @@ from scenarios.cli_options import (
     SeedOpt,
 )
 from scenarios.cli_run import run
+from scenarios.cli_sweep import sweep
 from scenarios.cli_validate import validate
 
 app = typer.Typer(
@@ -60,11 +61,13 @@ def _root(
 def list_(
     what: Annotated[
         str | None,
-        typer.Argument(help="schedulers, scenarios, clusters, generators, models or engines."),
+        typer.Argument(
+            help="schedulers, scenarios, clusters, studies, generators, models or engines."
+        ),
     ] = None,
     json: JsonFlag = False,
 ) -> None:
-    """List what is built in: schedulers, scenarios, clusters, generators, models, engines."""
+    """List what is built in: schedulers, scenarios, clusters, studies, generators, models, ..."""
     from scenarios import inventory, tables
 
     tables.show(inventory.sections(what), json, tables.inventory)
@@ -233,6 +236,7 @@ app.command()(discover)
 app.command()(calibrate)
 app.command()(run)
 app.command()(validate)
+app.command()(sweep)
 app.command()(deploy)
 app.command()(durations)
 app.command()(explain)

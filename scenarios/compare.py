@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simulator.engines import SEMANTICS, simulate
-from simulator.errors import AlloclabError, Infeasible, InvalidScenario
-from simulator.problem import Problem
+from scenarios.rows import METRIC_COLUMNS, objective_of, run_one, specs_of
+from simulator.errors import Infeasible, InvalidScenario
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,10 +18,13 @@ if TYPE_CHECKING:
     from scenarios.scenario import Scenario
     from schedulers.budget import Budget
     from schedulers.outcome import Outcome
+    from simulator.problem import Problem
     from simulator.trace import Trace
 
 Progress = Callable[[str], None]
 Watch = Callable[["Budget"], None]
+
+__all__ = ["METRIC_COLUMNS", "Comparison", "compare", "default_specs", "objective_of"]
 
 LEFT_OUT = (
     "brute_force", "exact", "fcp", "flb", "bil", "dps", "mst", "msbc", "wba", "hybrid", "sdbats",
@@ -30,27 +32,6 @@ LEFT_OUT = (
     "nsga2", "stream_search",
 )  # fmt: skip
 """Schedulers that are compared when asked for only, to keep the usual table short and quick."""
-
-METRIC_COLUMNS = (
-    "makespan",
-    "mean_latency",
-    "p50_latency",
-    "p95_latency",
-    "p99_latency",
-    "throughput",
-    "slo_attainment",
-    "slr",
-    "speedup",
-    "communication_share",
-    "balance",
-    "jain_index",
-    "utilisation",
-    "energy",
-    "cost",
-    "accuracy",
-    "lost",
-)
-"""Metrics that a row carries where they have a meaning in the run."""
 
 
 @dataclass(frozen=True)
@@ -143,11 +124,6 @@ def _ratio(value: float, best: float) -> float:
     return value / best if best > 0 and math.isfinite(best) else math.inf
 
 
-def objective_of(trace: Trace) -> float:
-    """Objective of the problem for one simulated run; infinite where a request was lost."""
-    return float(trace.metrics().get("objective", math.inf))
-
-
 def default_specs() -> list[str]:
     """The schedulers that are compared unless others are named."""
     from schedulers import names
@@ -173,6 +149,7 @@ def compare(
     Parameters
     ----------
     scenario : Scenario
+        Its field `information` says what schedulers are told; results are judged by the truth.
     schedulers : sequence of spec strings
         Default all but `LEFT_OUT`; "all" stands for every registered one.
     seeds : int or sequence of int
@@ -191,9 +168,10 @@ def compare(
     ------
     UnknownName, InvalidScenario
     """
+    from scenarios.information.estimate import planning
     from schedulers.base import check_limits
 
-    specs = _specs(schedulers)
+    specs = default_specs() if schedulers is None else specs_of(schedulers)
     check_limits(seconds, evaluations)
     chosen = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
     if not chosen:
@@ -203,10 +181,11 @@ def compare(
     try:
         for seed in chosen:
             problem = scenario.problem(seed=seed)
+            given = planning(scenario, seed, problem)
             for spec in specs:
                 if progress is not None:
                     progress(spec)
-                _one(result, problem, spec, seed, limits, watch)
+                _one(result, problem, given, spec, seed, limits, watch)
     except KeyboardInterrupt:
         if not any("objective" in row for row in result.rows):
             raise
@@ -218,22 +197,10 @@ def compare(
     return result
 
 
-def _specs(schedulers: Sequence[str] | None) -> list[str]:
-    """Specs to run, each once; a misspelt name is reported before anything runs."""
-    from schedulers import make, names
-    from schedulers.registry import spec_of
-
-    if schedulers is None:
-        return default_specs()
-    asked = [s for spec in schedulers for s in (names() if spec.strip() == "all" else (spec,))]
-    if not asked:
-        raise InvalidScenario("schedulers: name at least one")
-    return list({spec_of(make(spec)): spec for spec in reversed(asked)}.values())[::-1]
-
-
 def _one(
     result: Comparison,
     problem: Problem,
+    given: Problem,
     spec: str,
     seed: int,
     limits: tuple[float | None, int | None],
@@ -247,53 +214,13 @@ def _one(
         The search was interrupted; its best is in the result.
     """
     from scenarios.curves import curve_rows
-    from schedulers import solve
 
-    seconds, evaluations = limits
-    row: dict[str, Any] = {"scenario": result.scenario.name, "scheduler": spec, "seed": seed}
-    row["semantics"] = SEMANTICS
-    try:
-        outcome = solve(
-            spec, problem, seconds=seconds, evaluations=evaluations, seed=seed, progress=watch
-        )
-    except AlloclabError as error:
-        result.rows.append({**row, "error": str(error)})
+    run = run_one(problem, spec, seed, limits, result.engine, watch, planning=given)
+    result.rows.append({"scenario": result.scenario.name, **run.row})
+    if run.trace is None or run.outcome is None:
         return
-    except Exception as error:  # a defect of one scheduler, perhaps somebody's own, costs its row
-        text = f"scheduler {spec} failed: {type(error).__name__}: {error}"
-        result.rows.append({**row, "error": " ".join(text.split())})
-        return
-    trace = simulate(problem, outcome.allocation, engine=result.engine, seed=seed)
-    row |= {
-        "objective": objective_of(trace),
-        "planned_objective": outcome.objective,
-        "cpu_seconds": outcome.cpu_seconds,
-        "evaluations": outcome.evaluations,
-        "status": outcome.status,
-        "engine": trace.engine,
-        **_bound(problem, trace, outcome),
-    }
-    metrics = trace.metrics()
-    row |= {key: metrics[key] for key in METRIC_COLUMNS if key in metrics}
-    result.rows.append(row)
-    result.curves.extend(curve_rows(spec, seed, outcome))
+    result.curves.extend(curve_rows(spec, seed, run.outcome))
     if seed == result.seeds[0]:
-        result.traces[spec], result.outcomes[spec] = trace, outcome
-    if outcome.status == "interrupted":
+        result.traces[spec], result.outcomes[spec] = run.trace, run.outcome
+    if run.outcome.status == "interrupted":
         raise KeyboardInterrupt
-
-
-def _bound(problem: Problem, trace: Trace, outcome: Outcome) -> dict[str, float]:
-    """Bound and gap for the luck of this very run, where a bound exists for the objective.
-
-    Where there is no luck, what the search itself has proved holds for this run too.
-    """
-    from schedulers.bounds import lower_bound
-    from schedulers.exactness import plan_is_exact
-
-    bound = lower_bound(problem, trace.realisation)
-    if bound is not None and outcome.bound is not None and plan_is_exact(problem):
-        bound = max(bound, outcome.bound)
-    if bound is None or not bound > 0:
-        return {}
-    return {"bound": bound, "gap": objective_of(trace) / bound - 1.0}

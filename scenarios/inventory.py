@@ -71,6 +71,15 @@ def _clusters() -> Rows:
     return rows
 
 
+def _studies() -> Rows:
+    from scenarios import study
+
+    return [
+        {"name": name, "description": first_sentence(study.load(name).description)}
+        for name in study.names()
+    ]
+
+
 def _generators() -> Rows:
     from scenarios.generate import describe_families
 
@@ -97,6 +106,7 @@ def _engines() -> Rows:
 _SECTIONS: dict[str, Callable[[], Rows]] = {
     "scenarios": _scenarios,
     "clusters": _clusters,
+    "studies": _studies,
     "schedulers": _schedulers,
     "generators": _generators,
     "models": _models,
