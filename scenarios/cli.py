@@ -28,6 +28,7 @@ from scenarios.cli_options import (
     SeedOpt,
 )
 from scenarios.cli_run import run
+from scenarios.cli_stats import stats
 from scenarios.cli_sweep import sweep
 from scenarios.cli_validate import validate
 
@@ -237,6 +238,7 @@ app.command()(calibrate)
 app.command()(run)
 app.command()(validate)
 app.command()(sweep)
+app.command()(stats)
 app.command()(deploy)
 app.command()(durations)
 app.command()(explain)
