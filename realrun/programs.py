@@ -1,10 +1,12 @@
 """What a task executes: the module, the tensors it takes from messages, the tensors it puts out.
 
 A program maps the bundles of the inputs that a task uses to the bundle that it puts out. There are
-three kinds.
+four kinds.
 
 * A **model of the catalogue** takes tensors by name (`realrun.tensors`); what no input brings is an
   example drawn for the request, as a sensor's last known state would be.
+* A **stage** of a user's module that was cut takes and puts out tensors by name
+  (`realrun.partition`).
 * A **module of the user's** (``package.module:factory``) takes the tensors of its inputs in the
   order of the edges. Without inputs it takes what its method ``example_inputs(batch, generator)``
   returns, if it has one.
@@ -29,6 +31,7 @@ import numpy as np
 import torch
 
 from realrun import models
+from realrun.partition.reference import is_stage, parse_stage
 from realrun.plan import DISTINCT_INPUTS, RunPlan
 from realrun.tensors import TENSORS
 from simulator.errors import AlloclabError
@@ -60,6 +63,8 @@ class Program(Protocol):
 
 def split_reference(reference: str) -> tuple[str, str]:
     """(name, dtype) of ``encoder-large`` or ``encoder-large@fp16``; own modules have no dtype."""
+    if is_stage(reference):
+        return reference, _PRECISE  # an @ there belongs to the name of a file
     name, _, dtype = reference.partition("@")
     return name, dtype or _PRECISE
 
@@ -77,6 +82,10 @@ def build_module(reference: str, place_dtype: str, device: torch.device) -> torc
     ------
     BadModule, UnknownName
     """
+    if is_stage(reference):
+        from realrun.partition.stages import build_stage
+
+        return build_stage(parse_stage(reference), device)
     name, _ = split_reference(reference)
     dtype = computing_dtype(reference, place_dtype)
     if ":" not in name:
@@ -103,12 +112,22 @@ def build_program(plan: RunPlan, task: int, place: Place) -> Program:
     if reference is None:
         return _Bare(plan, task, place)
     module = place.module(reference)
+    if is_stage(reference):
+        from realrun.partition.program import StageProgram
+
+        return StageProgram(plan, task, place, reference, module)
     if ":" in reference:
         return _Own(plan, task, place, reference, module)
     return _Catalogue(plan, task, place, reference, module)
 
 
-class _Computing:
+def along(program: Program | None, edge: int, bundle: Bundle) -> Bundle:
+    """What of a program's output the message of an edge carries: all, or what is taken of it."""
+    names = getattr(program, "sends", {}).get(edge)
+    return bundle if names is None else {name: bundle[name] for name in names}
+
+
+class Computing:
     """What programs with a module share."""
 
     def __init__(
@@ -151,7 +170,7 @@ class _Computing:
         return self.plan.task_names[self.task]
 
 
-class _Catalogue(_Computing):
+class _Catalogue(Computing):
     """A model of the catalogue: tensors by name."""
 
     def __init__(
@@ -186,7 +205,7 @@ class _Catalogue(_Computing):
                 )
 
 
-class _Own(_Computing):
+class _Own(Computing):
     """A module of the user's: tensors in the order of the edges."""
 
     def __call__(self, request: int, used: Mapping[int, Bundle]) -> Bundle:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from scenarios.arrivals import arrivals, distribution, noise
@@ -16,6 +17,7 @@ from simulator.dynamics import Degradation, Dynamics, Outage, Slowdown
 from simulator.errors import InvalidScenario, unknown
 from simulator.objective import Objective
 from simulator.risk import Risk
+from simulator.taskgraph import TaskGraph
 from simulator.workload import Size, Stream
 
 if TYPE_CHECKING:
@@ -83,7 +85,7 @@ def _stream(
         jitter = noise(given.noise)
     stream = Stream(
         name=name,
-        graph=build_graph(given, models) if made is None else made.streams[0].graph,
+        graph=_graph(given, models) if made is None else made.streams[0].graph,
         arrivals=when,
         requests=requests,
         batch=given.batch,
@@ -96,8 +98,25 @@ def _stream(
     return stream, made
 
 
+def _graph(given: StreamSpec, models: Models) -> TaskGraph:
+    """What stands in the file, or the stages of a module."""
+    if given.module is None:
+        return build_graph(given, models)
+    for key in ("tasks", "edges", "generate"):
+        if getattr(given, key):
+            raise InvalidScenario(f"give either {key} or module, not both")
+    if given.batch != 1:
+        raise InvalidScenario("batch: a module runs at the shapes of its example inputs")
+    from scenarios.importers.torch_export import from_spec
+
+    with at("module"):
+        made = from_spec(given.module)
+    groups = {key: tuple(map(tuple, getattr(given, key))) for key in ("place_with", "apart")}
+    return replace(made, **groups, accuracy_rule=given.accuracy)
+
+
 def _generated(given: StreamSpec, cluster: Cluster | None) -> Scenario | None:
-    if given.generate is None:
+    if given.generate is None or given.module is not None:
         return None
     for key in ("tasks", "edges", "place_with", "apart"):
         if getattr(given, key):

@@ -16,6 +16,7 @@ from scenarios.cli_explain import explain
 from scenarios.cli_options import (
     CalibrationOpt,
     ClusterOpt,
+    CutsOpt,
     EngineOpt,
     EvaluationsOpt,
     JsonFlag,
@@ -102,6 +103,7 @@ def simulate(
     network: NetworkOpt = None,
     objective: ObjectiveOpt = None,
     requests: RequestsOpt = None,
+    cuts: CutsOpt = None,
     seed: SeedOpt = 0,
     seconds: SecondsOpt = None,
     evaluations: EvaluationsOpt = None,
@@ -112,7 +114,7 @@ def simulate(
     """Simulate one allocation and report its metrics."""
     from scenarios import single, tables
 
-    chosen = load(scenario, cluster, network, objective, requests, calibration)
+    chosen = load(scenario, cluster, network, objective, requests, calibration, cuts)
     with tables.progress("Allocating") as step:
         step(str(allocation or scheduler or single.DEFAULT_SCHEDULER))
         run = single.simulate(
@@ -136,6 +138,7 @@ def compare(
     network: NetworkOpt = None,
     objective: ObjectiveOpt = None,
     requests: RequestsOpt = None,
+    cuts: CutsOpt = None,
     seeds: Annotated[
         int, typer.Option("--seeds", "-n", min=1, help="Replications with different luck.")
     ] = 1,
@@ -149,7 +152,7 @@ def compare(
     from scenarios import compare as work
     from scenarios import results, tables
 
-    chosen = load(scenario, cluster, network, objective, requests, calibration)
+    chosen = load(scenario, cluster, network, objective, requests, calibration, cuts)
     specs = split_specs(schedulers)
     with tables.progress("Comparing") as step:
         comparison = work.compare(
@@ -251,6 +254,7 @@ def load(
     objective: str | None = None,
     requests: int | None = None,
     calibration: Path | None = None,
+    cuts: int | None = None,
 ) -> Any:
     """Load a scenario and apply what the command line overrides."""
     from scenarios import load, load_cluster
@@ -259,7 +263,7 @@ def load(
 
     if calibration is not None and cluster is not None:
         raise AlloclabError("give either --cluster or --calibration: a calibration is of a cluster")
-    scenario = load(name, calibration)
+    scenario = load(name, calibration, cuts)
     if cluster is not None:
         scenario = scenario.on(load_cluster(cluster))
     return override(scenario, network=network, objective=objective, requests=requests)

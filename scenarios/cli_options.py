@@ -10,10 +10,16 @@ import typer
 ScenarioArg = Annotated[
     str,
     typer.Argument(
-        metavar="SCENARIO", help="A catalogue name, a scenario file, or an importable file."
+        metavar="SCENARIO",
+        help="A catalogue name, a scenario or importable file, or a torch module "
+        "(FILE.py:FACTORY, FILE.pt2).",
     ),
 ]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+CutsOpt = Annotated[
+    int | None,
+    typer.Option("--cuts", min=0, help="Cuts of the scenario's torch modules; see own-module."),
+]
 ClusterOpt = Annotated[
     str | None,
     typer.Option("--cluster", "-c", help="Run on this cluster instead (name or file)."),

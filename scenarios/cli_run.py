@@ -9,6 +9,7 @@ import typer
 
 from scenarios.cli_options import (
     CalibrationOpt,
+    CutsOpt,
     EvaluationsOpt,
     JsonFlag,
     NetworkOpt,
@@ -45,6 +46,7 @@ def run(
     ] = False,
     network: NetworkOpt = None,
     requests: RequestsOpt = None,
+    cuts: CutsOpt = None,
     seed: SeedOpt = 0,
     seconds: SecondsOpt = None,
     evaluations: EvaluationsOpt = None,
@@ -54,7 +56,7 @@ def run(
     """Run an allocation for real: torch models on workers of this machine."""
     from scenarios import cli, running, running_table, tables
 
-    chosen = cli.load(scenario, network=network, requests=requests)
+    chosen = cli.load(scenario, network=network, requests=requests, cuts=cuts)
     settings = running.Settings(
         scheduler, allocation, workers, calibration, emulate, transport, tolerate_failures, check,
         seed, seconds, evaluations,

@@ -24,15 +24,20 @@ def cluster_names() -> list[str]:
     return layers.names("cluster")
 
 
-def load(name_or_path: str | Path, calibration: str | Path | None = None) -> Scenario:
+def load(
+    name_or_path: str | Path, calibration: str | Path | None = None, cuts: int | None = None
+) -> Scenario:
     """Load a scenario.
 
     Parameters
     ----------
     name_or_path : str or Path
-        A catalogue name, a scenario file, or any file that `scenarios.importers` knows.
+        A catalogue name, a scenario file, any file that `scenarios.importers` knows, or a torch
+        module of one's own: ``FILE.pt2`` or ``FILE.py:FACTORY``, on the cluster edge-cloud.
     calibration : str or Path or None
         File of measured workers that replace its cluster and durations.
+    cuts : int or None
+        Where its torch modules are cut; None leaves what the scenario says.
 
     Returns
     -------
@@ -51,8 +56,12 @@ def load(name_or_path: str | Path, calibration: str | Path | None = None) -> Sce
     ('understand', 'extract', 'translate')
     """
     with within(""):
-        path = layers.locate("scenario", str(name_or_path))
-        scenario = _imported(path) or _scenario(path)
+        scenario = _own_module(str(name_or_path), cuts)
+        if scenario is None:
+            path = layers.locate("scenario", str(name_or_path))
+            scenario = _imported(path) or _scenario(path)
+            if cuts is not None:
+                scenario = _recut(scenario, cuts)
     if calibration is None:
         return scenario
     from realrun.calibrate import Calibration
@@ -98,6 +107,20 @@ def parse_scenario(
         layers.check_header(data, name, "scenario")
         merged = layers.extend("scenario", data, folder or Path(), name)
         return _build(merged, name, name)
+
+
+def _own_module(reference: str, cuts: int | None) -> Scenario | None:
+    """A scenario of a torch module, or None where the reference is of something else."""
+    from scenarios.importers.torch_export import scenario_data
+
+    data = scenario_data(reference, cuts)
+    return None if data is None else parse_scenario(data, reference)
+
+
+def _recut(scenario: Scenario, cuts: int) -> Scenario:
+    from scenarios.importers.torch_export import with_cuts
+
+    return with_cuts(scenario, cuts)
 
 
 def _imported(path: Path) -> Scenario | None:

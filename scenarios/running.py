@@ -169,6 +169,7 @@ def run(
             tolerate_failures=settings.tolerate_failures, progress=progress,
         )  # fmt: skip
     equal = outputs_equal(problem, real, specs, say) if settings.check else None
+    notes += against_whole(problem, real, specs) if settings.check else []
     return Execution(placed, label, predicted, real, specs, settings, equal, tuple(notes))
 
 
@@ -256,6 +257,27 @@ def allocate(problem: Problem, settings: Settings) -> tuple[Allocation, str]:
         seconds=settings.seconds, evaluations=settings.evaluations, seed=settings.seed,
     )  # fmt: skip
     return outcome.allocation, spec
+
+
+def against_whole(problem: Problem, real: RealRun, specs: tuple[WorkerSpec, ...]) -> list[str]:
+    """One line that says whether cut modules answered as the uncut ones do; none without any."""
+    import torch
+
+    from realrun.partition.whole import furthest_from_whole
+    from realrun.plan import make_plan
+
+    plan = make_plan(problem, real.trace.allocation, real.trace.realisation)
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(specs[0].threads)
+        apart = furthest_from_whole(plan, real.outputs)
+    finally:
+        torch.set_num_threads(threads)
+    if apart is None:
+        return []
+    if apart == 0.0:
+        return ["the outputs are those of the whole module, bit for bit"]
+    return [f"the outputs differ from those of the whole module, by {apart:.3g} at most"]
 
 
 def outputs_equal(

@@ -172,6 +172,19 @@ EdgeRef = either(text=Text, mapping=EdgeSpec)
 
 
 # ----- streams -----------------------------------------------------------------------------------
+class OwnModuleSpec(Strict):
+    """A torch module of one's own, exported by torch.export and cut into stages."""
+
+    factory: Text | None = Field(
+        None, description="FILE.py:FUNCTION; it returns the module and its example inputs."
+    )
+    exported: Text | None = Field(None, description="FILE.pt2 that torch.export.save wrote.")
+    cuts: Annotated[int, Field(strict=True, ge=0, le=10_000)] = Field(
+        3, description="Cuts; one stage more than that."
+    )
+    near: Name | None = Field("entry", description="Node or label where its inputs come in.")
+
+
 class StreamSpec(Strict):
     """Requests for one graph of tasks."""
 
@@ -196,6 +209,9 @@ class StreamSpec(Strict):
     )
     generate: dict[str, Any] | None = Field(
         None, description="Instead of tasks and edges: a graph family and its parameters."
+    )
+    module: OwnModuleSpec | None = Field(
+        None, description="Instead of tasks and edges: a torch module, cut into stages."
     )
     place_with: list[list[Name]] = Field([], description="Groups of tasks that share a node.")
     apart: list[list[Name]] = Field([], description="Groups of tasks on different nodes.")

@@ -14,6 +14,7 @@ from realrun.calibrate.entries import measured, pooled, predicted, runs_on
 from realrun.calibrate.harvest import Key, Sample, harvest, summarised
 from realrun.calibrate.journal import Journal
 from realrun.calibrate.remarks import unsteady
+from realrun.partition.reference import is_stage
 from simulator.problem import Problem
 from simulator.workload import Stream
 
@@ -203,7 +204,7 @@ class _Run:
             (model, batch)
             for model, sizes in self.wanted.items()
             for batch in sizes
-            if model not in predict and ":" not in model
+            if model not in predict and (":" not in model or is_stage(model))
         ]
 
     def profile(self, journal: Journal, predict: Sequence[str]) -> dict[Key, Sample]:

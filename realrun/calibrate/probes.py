@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from realrun import models
+from realrun.partition.reference import is_stage
 from realrun.programs import computing_dtype, split_reference
 from realrun.tensors import TENSORS
 
@@ -35,6 +36,10 @@ def uses_cpu_clock(context: Context) -> bool:
 
 def runner(context: Context, model: str, batch: int) -> Callable[[], Any]:
     """A function that executes a model once on example inputs, casts included."""
+    if is_stage(model):
+        from realrun.partition.program import stage_runner
+
+        return stage_runner(context, model)
     module = context.module(model)
     name, own = split_reference(model)
     inner = getattr(torch, models.DTYPES[computing_dtype(model, context.dtype)])

@@ -24,6 +24,8 @@ _DTYPES = {
         torch.int16, torch.int8, torch.uint8, torch.bool,
     )
 }  # fmt: skip
+SENDABLE = frozenset(_DTYPES.values())
+"""Dtypes of tensors that messages carry."""
 
 Bundle = dict[str, torch.Tensor]
 Signature = tuple[tuple[str, str, tuple[int, ...]], ...]

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from realrun import wire
-from realrun.programs import Bundle, Program, build_program, sleep_until
+from realrun.partition.reference import is_stage
+from realrun.programs import Bundle, Program, along, build_program, sleep_until
 from realrun.transport.base import (
     ARRIVE,
     CLOSED,
@@ -122,7 +123,8 @@ class Runner:
                 continue
             if self.context.is_warm(key):
                 requests = requests[:1] if again and self._is_short(task) else requests[:0]
-            if ":" in str(self.plan.module[task]) and (self.plan.edge_dst == task).any():
+            own = ":" in str(key[0]) and not is_stage(key[0])
+            if own and (self.plan.edge_dst == task).any():
                 continue  # what it takes comes from modules that are not here
             self.slots.warm(lambda: [program(int(r), {}) for r in requests[:2]])  # noqa: B023
             self.context.note_warm(key)
@@ -291,8 +293,9 @@ class Runner:
         compute = time.thread_time() - cpu if self.context.has_cpu_clock else took
         if any(self.transport.holds(t) for t in bundle.values()):
             bundle = {name: tensor.clone() for name, tensor in bundle.items()}
+        program = self.programs[instance.task]
         sent = [
-            (edge, receiver, self.transport.put(receiver, bundle))
+            (edge, receiver, self.transport.put(receiver, along(program, edge, bundle)))
             for edge, receiver in self._receivers(instance)
         ]
         if self.plan.pad:

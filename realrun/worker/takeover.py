@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from realrun.plan import RunPlan
+from realrun.programs import along
 from realrun.transport.base import DATA, Notice
 from realrun.worker.agenda import ARRIVAL, DEADLINE, INPUT
 from realrun.worker.book import FINISHED, SKIPPED, Book
@@ -101,7 +102,9 @@ def _hand_over(runner: Runner, request: int, edge: int, bundle: Bundle) -> None:
         consumer = int(runner.plan.consumer[request, edge])
         runner.agenda.add(at, INPUT, (consumer, edge, bundle, None))
         return
-    sent, stamp = runner.transport.put(receiver, bundle), runner.zero + at
+    maker = runner.programs.get(int(runner.plan.edge_src[edge]))
+    sent = runner.transport.put(receiver, along(maker, edge, bundle))
+    stamp = runner.zero + at
     runner.transport.post(
         receiver,
         Notice(DATA, runner.epoch, runner.me, edge, request, sent.place, sent.size, stamp, stamp),
