@@ -8,6 +8,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from scenarios.cli_adversarial import adversarial
 from scenarios.cli_calibrate import calibrate
 from scenarios.cli_deploy import deploy
 from scenarios.cli_discover import discover
@@ -236,6 +237,7 @@ def doctor(json: JsonFlag = False) -> None:
         raise typer.Exit(1)
 
 
+app.command()(adversarial)
 app.command()(discover)
 app.command()(calibrate)
 app.command()(run)
