@@ -42,6 +42,9 @@ class Scenario:
         Applied to a cluster that replaces the scenario's own (for example: add a storage node).
     facts : mapping of str to str
         Remarks shown by `alloclab show` (origin, licence, published values).
+    information : str
+        What schedulers are told about durations and bytes in simulations, comparisons and sweeps,
+        such as ``noisy[sigma=0.3]``; see `scenarios.information`. The simulator keeps the truth.
     """
 
     name: str
@@ -59,6 +62,7 @@ class Scenario:
     fixed_cluster: bool = False
     adapt: Callable[[Cluster], Cluster] | None = None
     facts: dict[str, str] = field(default_factory=dict)
+    information: str = "exact"
 
     def problem(self, seed: int = 0) -> Problem:
         """Lower to a problem.

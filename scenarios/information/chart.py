@@ -94,12 +94,12 @@ def _frame(axes: Axes, result: Losses, key: str) -> None:
     axes.set_title(title, loc="left", fontsize=8, color=style.INK, pad=4)
     shown = [row[key] for row in result.summary if math.isfinite(row.get(key, math.nan))]
     if key == "ratio" and shown and max(shown) > 8:
-        from matplotlib.ticker import FuncFormatter
+        from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
         axes.set_yscale("log")
-        plain = FuncFormatter(lambda value, _: f"{value:g}")
-        axes.yaxis.set_major_formatter(plain)
-        axes.yaxis.set_minor_formatter(plain if max(shown) < 30 else FuncFormatter(lambda *_: ""))
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     if key == "loss":
         axes.axhline(0, color=style.MUTED, linewidth=0.7, zorder=1)
 
@@ -128,7 +128,8 @@ def _line(axes: Axes, result: Losses, spec: str, rank: int, key: str) -> None:
                 for i, x in enumerate(noise)
                 if rows.get(x, {}).get("loss_low") is not None]  # fmt: skip
         if len(band) > 1 and rank < MOST:
-            axes.fill_between(*zip(*band, strict=True), color=paint, alpha=0.12, linewidth=0)
+            x, low, high = zip(*band, strict=True)
+            axes.fill_between(x, low, high, color=paint, alpha=0.1, linewidth=0)
     lone = [(len(noise) + 0.4 + i, scale * rows[x][key]) for i, x in enumerate(others)
             if math.isfinite(rows.get(x, {}).get(key, math.nan))]  # fmt: skip
     if lone:

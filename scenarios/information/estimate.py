@@ -226,8 +226,8 @@ def rebuild(
             tasks.append(replace(task, variants=variants))
             t += 1
         for edge in stream.graph.edges:
-            known = sizes is not None and not np.isnan(sizes[e])
-            edges.append(replace(edge, bytes=float(sizes[e])) if known else edge)
+            size = np.nan if sizes is None else float(sizes[e])
+            edges.append(edge if np.isnan(size) else replace(edge, bytes=size))
             e += 1
         graph = replace(stream.graph, tasks=tuple(tasks), edges=tuple(edges))
         streams.append(replace(stream, graph=graph))

@@ -234,8 +234,9 @@ def _seed(
             run = run_one(truth, spec, seed, result.limits, engine, watch, planning=given)
             if run.outcome is not None and run.outcome.status == "interrupted":
                 raise KeyboardInterrupt
-            row = {"scenario": result.scenario.name, "scheduler": spec, "seed": seed,
-                   "information": str(told), "sigma": _sigma(told)}  # fmt: skip
+            row: dict[str, Any] = {"scenario": result.scenario.name, "scheduler": spec,
+                                   "seed": seed, "information": str(told),
+                                   "sigma": _sigma(told)}  # fmt: skip
             if "error" in run.row:
                 result.rows.append({**row, "error": run.row["error"]})
                 continue

@@ -31,7 +31,7 @@ def show(result: Losses, files: Sequence[Path]) -> None:
         f"seed{'s' if seeds > 1 else ''}"
     )
     if seeds > 1:
-        words += "; +- is half the width of a 95 % bootstrap interval"
+        words += "; ± is half the width of a 95 % bootstrap interval"
     cut = "interrupted, the rest was not run; " if result.interrupted else ""
     out.print(f"{cut}{words}; exact: objective over that of the best", style="dim italic")
     for spec, error in errors(result).items():
@@ -58,7 +58,7 @@ def table_rows(result: Losses) -> list[dict[str, Any]]:
                 )
                 row["exact"] = f"{r['ratio']:.3f}x"
             else:
-                row[r["information"]] = _loss(r)
+                row[heading(r)] = _loss(r)
         rows.append(row)
     return rows
 
@@ -67,10 +67,18 @@ def _loss(row: dict[str, Any]) -> str:
     loss = row["loss"]
     if not math.isfinite(loss):
         return "loses requests"
-    text = f"{100 * loss:+.1f} %"
+    digits = 1 if abs(loss) < 0.1 else 0
+    text = f"{100 * loss:+.{digits}f} %"
     if row["loss_low"] is not None:
-        text += f" +-{50 * (row['loss_high'] - row['loss_low']):.1f}"
+        text += f" ±{50 * (row['loss_high'] - row['loss_low']):.{digits}f}"
     return text
+
+
+def heading(row: dict[str, Any]) -> str:
+    """Of a column of losses: short, so that several fit beside each other."""
+    if row["sigma"] is not None:
+        return f"sigma {row['sigma']:g}"
+    return "calibrated" if row["information"].startswith("calibrated") else str(row["information"])
 
 
 def errors(result: Losses) -> dict[str, str]:
