@@ -29,6 +29,7 @@ from scenarios.cli_options import (
     SecondsOpt,
     SeedOpt,
 )
+from scenarios.cli_report import report
 from scenarios.cli_run import run
 from scenarios.cli_stats import stats
 from scenarios.cli_sweep import sweep
@@ -243,6 +244,7 @@ app.command()(calibrate)
 app.command()(run)
 app.command()(validate)
 app.command()(sweep)
+app.command()(report)
 app.command()(stats)
 app.command()(deploy)
 app.command()(durations)

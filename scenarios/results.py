@@ -163,6 +163,17 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
+def write_scenario(scenario: Any, work: Path) -> None:
+    """Write what was run as ``scenario.yaml``, where a scenario file can express it."""
+    from scenarios.export import render
+
+    try:
+        text = render(scenario)
+    except AlloclabError:
+        return  # the saved trace has the whole problem
+    (work / "scenario.yaml").write_text(text, encoding="utf-8")
+
+
 def write_comparison(comparison: Any, target: Path, **facts: Any) -> list[Path]:
     """Rows, charts, fronts, allocations, the best run's trace, the manifest of a comparison.
 
@@ -198,6 +209,8 @@ def write_comparison(comparison: Any, target: Path, **facts: Any) -> list[Path]:
         stem = file_stem(best)
         trace.gantt(work / f"gantt-{stem}.png", title=f"{comparison.scenario.name}, {best}")
         trace.to_perfetto(work / f"trace-{stem}.perfetto.json")
+        trace.save(work / "trace")
+        write_scenario(comparison.scenario, work)
         (work / "allocations").mkdir()
         for spec, run in comparison.traces.items():
             run.allocation.save(work / "allocations" / f"{file_stem(spec)}.json")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scenarios.results import file_stem, folder, manifest, to_json
+from scenarios.results import file_stem, folder, manifest, to_json, write_scenario
 from scenarios.scenario import Scenario
 from simulator.allocation import Allocation
 from simulator.engines import SEMANTICS, simulate
@@ -315,7 +315,9 @@ def write(result: Execution, target: Path) -> list[Path]:
             title = f"{result.scenario.name}, {result.label}: {name}"
             trace.gantt(work / f"gantt-{name}.png", title=title)
             trace.to_perfetto(work / f"{name}.perfetto.json")
+            trace.save(work / "traces" / name)
         result.real.trace.allocation.save(work / "allocation.json")
+        write_scenario(result.scenario, work)
         (work / "run.json").write_text(to_json(result.to_dict()) + "\n", encoding="utf-8")
         record = manifest(
             "run",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scenarios.compare import objective_of
-from scenarios.results import file_stem, folder, manifest, to_json
+from scenarios.results import file_stem, folder, manifest, to_json, write_scenario
 from scenarios.scenario import Scenario
 from simulator.allocation import Allocation
 from simulator.engines import SEMANTICS
@@ -104,6 +104,8 @@ def write(run: SingleRun, target: Path) -> list[Path]:
         run.trace.to_csv(work)
         run.trace.gantt(work / "gantt.png", title=f"{run.scenario.name}, {run.label}")
         run.trace.to_perfetto(work / "trace.perfetto.json")
+        run.trace.save(work / "trace")
+        write_scenario(run.scenario, work)
         run.trace.allocation.save(work / "allocation.json")
         write_search(work, run)
         (work / "metrics.json").write_text(to_json(run.to_dict()) + "\n", encoding="utf-8")

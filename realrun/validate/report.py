@@ -51,7 +51,8 @@ class Report:
     def write(self, folder: Path) -> list[Path]:
         """Write report, rows, pictures and traces; returns the names of the files."""
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "report.json").write_text(to_json(self.to_dict()) + "\n", encoding="utf-8")
+        data = self.to_dict() | {"traces": save_traces(self.pipelines, self.sessions, folder)}
+        (folder / "report.json").write_text(to_json(data) + "\n", encoding="utf-8")
         write_rows(self.pipelines, folder / "runs.csv")
         charts.scatter(self.pipelines, folder / "scatter.png")
         for pipeline, session in zip(self.pipelines, self.sessions, strict=True):
@@ -78,6 +79,22 @@ def file_stem(pipeline: Pipeline, every: Sequence[Pipeline]) -> str:
     same = [p for p in every if p.name == pipeline.name]
     text = f"-{pipeline.name}" + (f"-{pipeline.workers}" if len(same) > 1 else "")
     return "".join(c if c.isalnum() or c in "._-" else "_" for c in text)
+
+
+def save_traces(
+    pipelines: Sequence[Pipeline], sessions: Sequence[Session], folder: Path
+) -> list[dict[str, str]]:
+    """Keep the runs that are shown, simulated and real, and say where."""
+    kept = []
+    for pipeline, session in zip(pipelines, sessions, strict=True):
+        stem = file_stem(pipeline, pipelines).lstrip("-") or "pipeline"
+        for load, (case, measured) in session.shown.items():
+            place = f"traces/{stem}/{load}"
+            case.predicted.save(folder / place / "simulated")
+            measured.save(folder / place / "real")
+            kept.append({"pipeline": pipeline.name, "workers": pipeline.workers, "load": load,
+                         "made_by": ", ".join(case.candidate.made_by), "folder": place})  # fmt: skip
+    return kept
 
 
 def to_json(data: Any) -> str:
