@@ -13,7 +13,8 @@ from scenarios.adversarial.dominance import dominated
 from scenarios.adversarial.instance import Instance
 from scenarios.adversarial.limits import Limits, limits_of, load_limits
 from scenarios.adversarial.report import scenario_of, write
-from scenarios.adversarial.square import CLASSICAL, Settings, Square, search_pairs
+from scenarios.adversarial.settings import CLASSICAL, Settings
+from scenarios.adversarial.square import Square, search_pairs
 
 __all__ = [
     "CLASSICAL",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Executor, Future, as_completed
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,80 +14,17 @@ import numpy as np
 from scenarios.adversarial import store
 from scenarios.adversarial.anneal import Found, search
 from scenarios.adversarial.dominance import dominated
-from scenarios.adversarial.limits import Limits
 from scenarios.adversarial.moves import draw
+from scenarios.adversarial.settings import Settings
 from simulator.errors import AlloclabError, InvalidScenario
 
 if TYPE_CHECKING:
     import pandas as pd
 
-CLASSICAL = (
-    "heft", "cpop", "peft", "etf", "dls", "min_min", "max_min", "sufferage", "mct", "met", "olb",
-    "bil", "fcp", "flb",
-)  # fmt: skip
-"""The classical list schedulers: compared unless others are named."""
-
-SECONDS = 10.0
-"""CPU seconds a pair, unless told otherwise."""
-
 WORSE = 1 + 1e-9
 """Ratio from which a scheduler counts as worse at all."""
 
 Progress = Callable[[int, int, str], None]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What is searched.
-
-    Parameters
-    ----------
-    schedulers : tuple of str, specs in their shortest form
-    pairs : tuple of (str, str)
-        Ordered: where is the first one bad against the second?
-    limits : Limits
-    seconds, evaluations : budget a pair; None: no limit
-    seed : int
-    """
-
-    schedulers: tuple[str, ...]
-    pairs: tuple[tuple[str, str], ...]
-    limits: Limits = field(default_factory=Limits)
-    seconds: float | None = SECONDS
-    evaluations: int | None = None
-    seed: int = 0
-
-    @staticmethod
-    def of(
-        schedulers: Sequence[str] | None = None,
-        pair: Sequence[str] | None = None,
-        limits: Limits | None = None,
-        seconds: float | None = None,
-        evaluations: int | None = None,
-        seed: int = 0,
-    ) -> Settings:
-        """Settings with every name checked; all ordered pairs of the schedulers, or one pair.
-
-        Raises
-        ------
-        UnknownName, InvalidSpec, InvalidScenario
-        """
-        from schedulers.base import check_limits
-        from schedulers.registry import make, spec_of
-
-        check_limits(seconds, evaluations, seed)
-        if pair is not None and len(pair) != 2:
-            raise InvalidScenario(f"pair: expected two schedulers A,B, got {len(pair)}")
-        given = pair if pair is not None else CLASSICAL if schedulers is None else schedulers
-        specs = tuple(dict.fromkeys(spec_of(make(spec)) for spec in given))
-        if pair is None and len(specs) < 2:
-            raise InvalidScenario("schedulers: name at least two different ones")
-        pairs = tuple((a, b) for a in specs for b in specs if a != b)
-        if pair is not None:
-            pairs = ((specs[0], specs[-1]),)
-        if seconds is None and evaluations is None:
-            seconds = SECONDS
-        return Settings(specs, pairs, limits or Limits(), seconds, evaluations, seed)
 
 
 @dataclass(frozen=True)
@@ -301,9 +238,7 @@ def _ignore_interrupts() -> None:
 def search_one(settings: Settings, pair: tuple[str, str]) -> Found | str:
     """One pair; whatever goes wrong in it is a sentence, and the other pairs go on."""
     try:
-        return search(
-            *pair, settings.limits, settings.seconds, settings.evaluations, settings.seed
-        )
+        return search(*pair, settings.limits, settings.seconds, settings.evaluations, settings.seed)
     except AlloclabError as error:
         return str(error)
     except Exception as error:  # a defect of one scheduler, perhaps somebody's own

@@ -14,7 +14,7 @@ from scenarios.adversarial.instance import Instance
 from scenarios.adversarial.lean import lean_problem
 from scenarios.adversarial.limits import Limits
 from scenarios.adversarial.moves import draw, neighbour
-from scenarios.adversarial.square import CLASSICAL
+from scenarios.adversarial.settings import CLASSICAL
 from scenarios.generate import ccr_of
 from schedulers.view import view_of
 from simulator.arrays import Arrays
