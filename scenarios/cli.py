@@ -14,12 +14,14 @@ from scenarios.cli_deploy import deploy
 from scenarios.cli_discover import discover
 from scenarios.cli_durations import durations
 from scenarios.cli_explain import explain
+from scenarios.cli_information import information
 from scenarios.cli_options import (
     CalibrationOpt,
     ClusterOpt,
     CutsOpt,
     EngineOpt,
     EvaluationsOpt,
+    InformationOpt,
     JsonFlag,
     NetworkOpt,
     ObjectiveOpt,
@@ -140,6 +142,7 @@ def compare(
     network: NetworkOpt = None,
     objective: ObjectiveOpt = None,
     requests: RequestsOpt = None,
+    information: InformationOpt = None,
     cuts: CutsOpt = None,
     seeds: Annotated[
         int, typer.Option("--seeds", "-n", min=1, help="Replications with different luck.")
@@ -153,8 +156,11 @@ def compare(
     """Compare schedulers: which places the scenario best, by how much, how far from the bound."""
     from scenarios import compare as work
     from scenarios import results, tables
+    from scenarios.override import override
 
     chosen = load(scenario, cluster, network, objective, requests, calibration, cuts)
+    if information is not None:
+        chosen = override(chosen, information=information)
     specs = split_specs(schedulers)
     with tables.progress("Comparing") as step:
         comparison = work.compare(
@@ -163,6 +169,7 @@ def compare(
     files = results.write_comparison(comparison, out) if out else []
     data = {
         "scenario": chosen.name,
+        "information": chosen.information,
         "summary": comparison.summary(),
         "rows": comparison.rows,
         "interrupted": comparison.interrupted,
@@ -243,12 +250,13 @@ app.command()(discover)
 app.command()(calibrate)
 app.command()(run)
 app.command()(validate)
-app.command()(sweep)
-app.command()(report)
-app.command()(stats)
 app.command()(deploy)
 app.command()(durations)
 app.command()(explain)
+app.command()(information)
+app.command()(sweep)
+app.command()(report)
+app.command()(stats)
 
 
 def load(

@@ -54,3 +54,10 @@ WorkersOpt = Annotated[
 CalibrationOpt = Annotated[
     Path | None, typer.Option("--calibration", help="File that `alloclab calibrate` wrote.")
 ]
+InformationOpt = Annotated[
+    str | None,
+    typer.Option(
+        "--information",
+        help="What schedulers are told: exact, noisy[sigma=0.3], mean, blind, calibrated[file=F].",
+    ),
+]

@@ -82,5 +82,7 @@ def caption(result: Comparison) -> str:
     fronts = ", ".join(spec for spec, outcome in result.outcomes.items() if outcome.front)
     several = f"; {fronts}: one point of a front, chosen for several objectives"
     cut = "interrupted, the rest was not run; " if result.interrupted else ""
+    told = result.scenario.information
+    planned = "" if told == "exact" else f"; planned with {told}, judged by the truth"
     shown = gap if any("gap" in r for r in result.summary()) else ""
-    return f"{cut}{luck}; {outcomes}{shown}{several if fronts else ''}"
+    return f"{cut}{luck}; {outcomes}{planned}{shown}{several if fronts else ''}"

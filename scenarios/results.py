@@ -221,6 +221,7 @@ def write_comparison(comparison: Any, target: Path, **facts: Any) -> list[Path]:
             cluster=comparison.scenario.cluster.name,
             schedulers=[row["scheduler"] for row in comparison.summary()],
             seeds=list(comparison.seeds),
+            information=comparison.scenario.information,
             engine=comparison.engine,
             best=best,
             interrupted=comparison.interrupted,

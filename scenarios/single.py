@@ -87,11 +87,13 @@ def simulate(
     if allocation is not None:
         chosen, label = Allocation.load(allocation), str(allocation)
     else:
+        from scenarios.information.estimate import planning
         from schedulers import solve
 
         label = scheduler or DEFAULT_SCHEDULER
+        given = planning(scenario, seed, problem)
         outcome = solve(
-            label, problem, seconds=seconds, evaluations=evaluations, seed=seed, progress=watch
+            label, given, seconds=seconds, evaluations=evaluations, seed=seed, progress=watch
         )
         chosen = outcome.allocation
     trace = run_engine(problem, chosen, engine=engine, seed=seed)
