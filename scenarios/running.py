@@ -15,6 +15,7 @@ from scenarios.scenario import Scenario
 from simulator.allocation import Allocation
 from simulator.engines import SEMANTICS, simulate
 from simulator.errors import AlloclabError
+from simulator.shown import Shown, some
 
 if TYPE_CHECKING:
     from realrun.calibrate import Calibration
@@ -70,8 +71,8 @@ class Settings:
     evaluations: int | None = None
 
 
-@dataclass(frozen=True)
-class Execution:
+@dataclass(frozen=True, repr=False)
+class Execution(Shown):
     """A real run beside what was predicted.
 
     Parameters
@@ -97,6 +98,26 @@ class Execution:
     settings: Settings
     equal: bool | None = None
     notes: tuple[str, ...] = field(default=())
+
+    def _title(self) -> str:
+        return self.scenario.name
+
+    def _summary(self) -> dict[str, str]:
+        out = {"by": self.label, "workers": some(map(str, self.specs))}
+        if self.equal is not None:
+            out["outputs"] = "equal to one process" if self.equal else "differ from one process"
+        return out | ({"notes": "; ".join(self.notes)} if self.notes else {})
+
+    def _details(self) -> tuple[list[str], list[list[str]]]:
+        rows = [
+            [
+                row["metric"],
+                *(f"{row[k]:.4g}" for k in ("predicted", "real")),
+                row.get("off by", ""),
+            ]
+            for row in self.rows()
+        ]
+        return ["metric", "predicted", "real", "off by"], rows
 
     def rows(self) -> list[dict[str, Any]]:
         """Predicted and measured numbers side by side."""
@@ -224,12 +245,14 @@ def calibrated(
 ) -> tuple[Calibration, list[str]]:
     """The given calibration, checked against machine and workers; or a quick one."""
     from realrun.calibrate import Calibration, calibrate
+    from realrun.calibrate.pace import pace, remark
 
     if settings.calibration is not None:
         found = Calibration.load(settings.calibration)
         found.check_machine()
         found.check_workers(workers.specs)
-        return found, []
+        note = remark(pace(found, workers))
+        return found, [note] if note else []
     say("measuring durations")
     quick = calibrate(
         workers, {scenario.name: scenario.streams},

@@ -86,6 +86,7 @@ def validate(
     AlloclabError
     """
     from realrun.calibrate import Calibration
+    from realrun.calibrate.pace import pace, remark
     from realrun.devices import parse_workers
     from realrun.pool import Workers
     from realrun.validate.judging import Rules
@@ -105,13 +106,16 @@ def validate(
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
     done: list[tuple[Pipeline, Session]] = []
+    notes = [outside(specs, settings.transport)]
     with Workers(specs, settings.transport) as workers:
+        if given is not None:
+            notes.append(remark(pace(given, workers)))
         for scenario in scenarios:
             # Right before its runs: machines drift within minutes.
             calibration = given or calibrated_here(scenario, settings, workers, out, say)
             subject = subject_of(scenario, calibration, settings, workers)
             done.append(run_one(subject, workers, settings, out, say))
-    note = outside(specs, settings.transport)
+    note = "\n".join(n for n in notes if n) or None
     return Report(
         [p for p, _ in done], [s for _, s in done],
         facts_of(calibration, settings), Rules(), settings.seed, note,

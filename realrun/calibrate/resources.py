@@ -26,6 +26,11 @@ def reference(workers: Workers, journal: Journal) -> dict[str, float]:
     Asked first, when no model is loaded yet; so it also notes what workers occupy without any.
     """
     _hosts(workers, journal, _BEFORE)
+    return reference_seconds(workers, journal)
+
+
+def reference_seconds(workers: Workers, journal: Journal) -> dict[str, float]:
+    """Median seconds of the reference product by worker, all at the same time."""
 
     def measure() -> list[float]:
         nothing: list[dict[str, Any]] = [{} for _ in workers.specs]
