@@ -17,6 +17,7 @@ from realrun.rows import trace_of
 from realrun.survivors import Replan, Survivors
 from simulator.errors import InvalidAllocation, Unsupported
 from simulator.luck import draw
+from simulator.shown import Shown
 
 if TYPE_CHECKING:
     from realrun.pool import Workers
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from simulator.trace import Trace
 
 
-@dataclass(frozen=True)
-class RealRun:
+@dataclass(frozen=True, repr=False)
+class RealRun(Shown):
     """One real run.
 
     Parameters
@@ -48,6 +49,14 @@ class RealRun:
     trace: Trace
     outputs: Outputs = field(default_factory=dict, repr=False)
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def _title(self) -> str:
+        return self.trace.problem.name
+
+    def _summary(self) -> dict[str, str]:
+        kept = {"outputs": f"{len(self.outputs)} kept"} if self.outputs else {}
+        facts = {str(k).replace("_", " "): str(v) for k, v in self.facts.items() if v}
+        return {**self.trace._summary(), **kept, **facts}
 
 
 def execute(

@@ -11,6 +11,8 @@ import numpy as np
 
 from scenarios.rows import METRIC_COLUMNS, objective_of, run_one, specs_of
 from simulator.errors import Infeasible, InvalidScenario
+from simulator.shown import Shown
+from simulator.units import format_si
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,8 +36,8 @@ LEFT_OUT = (
 """Schedulers that are compared when asked for only, to keep the usual table short and quick."""
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Shown):
     """Rows of one comparison, and the best run of every scheduler.
 
     Parameters
@@ -60,6 +62,36 @@ class Comparison:
     outcomes: dict[str, Outcome] = field(default_factory=dict, repr=False)
     curves: list[dict[str, Any]] = field(default_factory=list, repr=False)
     interrupted: bool = False
+
+    def _title(self) -> str:
+        return self.scenario.name
+
+    def _summary(self) -> dict[str, str]:
+        rows = self.summary()
+        good = [row for row in rows if "error" not in row]
+        out = {"best": good[0]["scheduler"]} if good else {}
+        out["schedulers"] = (
+            str(len(rows))
+            if len(good) == len(rows)
+            else (f"{len(rows)}, {len(rows) - len(good)} failed")
+        )
+        out |= {"seeds": str(len(self.seeds)), "minimise": str(self.scenario.objective)}
+        return out | ({"note": "interrupted"} if self.interrupted else {})
+
+    def _details(self) -> tuple[list[str], list[list[str]]]:
+        rows = [
+            [row["scheduler"], row["error"], "", "", ""]
+            if "error" in row
+            else [
+                row["scheduler"],
+                f"{row['objective']:.6g}",
+                f"{row['ratio']:.3f}x",
+                f"{100 * row['gap']:.1f} %" if "gap" in row else "",
+                format_si(row["cpu_seconds"], "s"),
+            ]
+            for row in self.summary()
+        ]
+        return ["scheduler", "objective", "vs best", "gap", "CPU"], rows
 
     @property
     def frame(self) -> pd.DataFrame:

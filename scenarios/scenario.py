@@ -11,14 +11,15 @@ from simulator.dynamics import Dynamics
 from simulator.objective import Objective
 from simulator.problem import Problem
 from simulator.risk import Risk
+from simulator.shown import Shown, some
 from simulator.workload import Stream
 
 if TYPE_CHECKING:
     from realrun.calibrate import Calibration
 
 
-@dataclass(frozen=True)
-class Scenario:
+@dataclass(frozen=True, repr=False)
+class Scenario(Shown):
     """Models, machines, load and rules, with a name.
 
     Parameters
@@ -63,6 +64,23 @@ class Scenario:
     adapt: Callable[[Cluster], Cluster] | None = None
     facts: dict[str, str] = field(default_factory=dict)
     information: str = "exact"
+
+    def _title(self) -> str:
+        return self.name
+
+    def _summary(self) -> dict[str, str]:
+        graphs = [s.graph for s in self.streams]
+        rules = [self.network, self.dispatch or "", self.discipline]
+        out = {
+            "about": self.description,
+            "streams": some(f"{s.name} ({s.requests} request(s))" for s in self.streams),
+            "tasks": f"{sum(len(g.tasks) for g in graphs)} tasks, "
+            f"{sum(len(g.edges) for g in graphs)} edges",
+            "cluster": f"{self.cluster.name}, {len(self.cluster.nodes)} nodes",
+            "rules": "/".join(rule for rule in rules if rule),
+            "minimise": str(self.objective),
+        }
+        return {label: value for label, value in out.items() if value}
 
     def problem(self, seed: int = 0) -> Problem:
         """Lower to a problem.

@@ -14,6 +14,7 @@ from simulator.allocation import Allocation
 from simulator.engines import SEMANTICS
 from simulator.engines import simulate as run_engine
 from simulator.errors import AlloclabError
+from simulator.shown import Shown
 
 if TYPE_CHECKING:
     from schedulers.budget import Budget
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 DEFAULT_SCHEDULER = "heft"
 
 
-@dataclass(frozen=True)
-class SingleRun:
+@dataclass(frozen=True, repr=False)
+class SingleRun(Shown):
     """A simulated allocation.
 
     Parameters
@@ -46,6 +47,18 @@ class SingleRun:
     objective: float
     seed: int
     outcome: Outcome | None = None
+
+    def _title(self) -> str:
+        return self.scenario.name
+
+    def _summary(self) -> dict[str, str]:
+        return {
+            "by": self.label,
+            str(self.scenario.objective): f"{self.objective:.6g}",
+            "cluster": self.scenario.cluster.name,
+            "engine": self.trace.engine,
+            "seed": str(self.seed),
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""

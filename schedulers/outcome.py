@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from simulator.allocation import Allocation
+from simulator.shown import Shown
+from simulator.units import format_si
 
 STATUSES = ("optimal", "feasible", "interrupted")
 
@@ -39,8 +41,8 @@ class FrontPoint(NamedTuple):
     objectives: Mapping[str, float]
 
 
-@dataclass(frozen=True)
-class Outcome:
+@dataclass(frozen=True, repr=False)
+class Outcome(Shown):
     """The answer of one scheduler to one problem.
 
     Parameters
@@ -96,6 +98,20 @@ class Outcome:
     def gap(self) -> float | None:
         """``objective / bound - 1``; None without a bound or with a bound of 0."""
         return None if not self.bound else self.objective / self.bound - 1.0
+
+    def _title(self) -> str:
+        return self.spec
+
+    def _summary(self) -> dict[str, str]:
+        out = {"objective": f"{self.objective:.6g}", "status": self.status}
+        if self.bound is not None:
+            gap = "" if self.gap is None else f" (gap {100 * self.gap:.1f} %)"
+            out["bound"] = f"{self.bound:.6g}{gap}"
+        out["effort"] = f"{self.evaluations} evaluations, {format_si(self.cpu_seconds, 's')} CPU"
+        out["seed"] = str(self.seed)
+        if self.front:
+            out["front"] = f"{len(self.front)} allocations"
+        return out
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from simulator.arrays import IntArray
 from simulator.errors import InvalidAllocation, Unsupported, unknown
+from simulator.shown import Shown, some
 
 if TYPE_CHECKING:
     from simulator.problem import Problem
@@ -39,8 +40,8 @@ class Placement(NamedTuple):
     share: float = 1.0
 
 
-@dataclass(frozen=True)
-class Allocation:
+@dataclass(frozen=True, repr=False)
+class Allocation(Shown):
     """Placements of every task of a problem.
 
     Parameters
@@ -190,6 +191,20 @@ class Allocation:
         except (OSError, ValueError, RecursionError) as error:
             raise InvalidAllocation(f"{path}: cannot be read as an allocation: {error}") from None
         return Allocation.from_dict(data, str(path))
+
+    def _summary(self) -> dict[str, str]:
+        by = self.note.get("scheduler")
+        nodes = len({p.node for p in self.placements})
+        out = {"placements": f"{len(self.placements)} on {nodes} nodes"}
+        return out if by is None else out | {"by": str(by)}
+
+    def _details(self) -> tuple[list[str], list[list[str]]]:
+        rows = sorted(self.placements, key=lambda p: (p.node, p.priority, p.task))
+        nodes = dict.fromkeys(p.node for p in rows)
+        tasks = [[f"{p.task} [{p.variant}]" for p in rows if p.node == node] for node in nodes]
+        return ["node", "tasks in order"], [
+            [node, some(mine, 12)] for node, mine in zip(nodes, tasks, strict=True)
+        ]
 
     def __str__(self) -> str:
         rows = sorted(self.placements, key=lambda p: (p.node, p.priority, p.task))

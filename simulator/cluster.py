@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from simulator.errors import InvalidScenario, unknown
+from simulator.shown import Shown, some
+from simulator.units import format_si
 
 
 def require(ok: bool, message: str) -> None:
@@ -162,8 +164,8 @@ class Link:
         )
 
 
-@dataclass(frozen=True)
-class Cluster:
+@dataclass(frozen=True, repr=False)
+class Cluster(Shown):
     """Nodes, links, and for every ordered pair of nodes the links in between.
 
     Parameters
@@ -208,6 +210,32 @@ class Cluster:
             if node.name == name:
                 return i
         raise unknown("node", name, [n.name for n in self.nodes], f"cluster {self.name!r}")
+
+    def _title(self) -> str:
+        return self.name
+
+    def _summary(self) -> dict[str, str]:
+        kinds = [node.kind for node in self.nodes]
+        return {
+            "nodes": f"{len(kinds)} ("
+            + some(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
+            + ")",
+            "links": str(len(self.links)),
+            "routes": f"{len(self.routes)} of {len(kinds) * (len(kinds) - 1)} pairs",
+        }
+
+    def _details(self) -> tuple[list[str], list[list[str]]]:
+        rows = [
+            [
+                node.name,
+                node.device or node.kind,
+                str(node.slots),
+                some(f"{format_si(v, 'FLOP/s')} {k}" for k, v in node.peak_flops.items()),
+                "" if math.isinf(node.memory_bytes) else format_si(node.memory_bytes, "B"),
+            ]
+            for node in self.nodes
+        ]
+        return ["node", "device", "slots", "peak", "memory"], rows
 
     @staticmethod
     def mesh(

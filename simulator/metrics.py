@@ -6,7 +6,6 @@ joules without watts) is absent: not NaN, not None, not a key.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -14,6 +13,7 @@ from typing import Any
 
 from simulator.critical import PARTS, Segment
 from simulator.errors import nearest
+from simulator.shown import html_summary
 from simulator.units import format_si
 
 Values = Mapping[str, float]
@@ -161,12 +161,7 @@ class Metrics(Mapping[str, float]):
         return "\n".join(f"{name:<{width}}  {show(name, self[name])}" for name in self)
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
-            f"<td>{html.escape(show(name, self[name]))}</td></tr>"
-            for name in self
-        )
-        return f"<table>{rows}</table>"
+        return html_summary({name: show(name, self[name]) for name in self})
 
 
 def show(name: str, value: float) -> str:

@@ -15,6 +15,7 @@ from simulator.dynamics import Dynamics
 from simulator.lower import group_indices, lower
 from simulator.objective import Objective
 from simulator.risk import Risk
+from simulator.shown import Shown
 from simulator.taskgraph import Task
 from simulator.workload import Stream
 
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 Batch = "Sequence[Allocation] | tuple[IntArray, IntArray, IntArray]"
 
 
-@dataclass(frozen=True, eq=False)
-class Problem:
+@dataclass(frozen=True, eq=False, repr=False)
+class Problem(Shown):
     """What to place, on what, under which rules, and what is to be minimised.
 
     Estimates a scheduler may use: `seconds`, `bytes` (nominal: at mean sizes), `transfer_s`,
@@ -316,13 +317,17 @@ class Problem:
         """Objective of one allocation."""
         return float(self.evaluate([allocation])[0])
 
-    def __repr__(self) -> str:
-        return (
-            f"Problem({self.name!r}: {self.n_tasks} tasks, {self.n_edges} edges, "
-            f"{len(self.streams)} stream(s), {self.n_requests} request(s) on {self.n_nodes} nodes, "
-            f"{self.arrays.n_links} links; {self.network}/{self.dispatch}/{self.discipline}; "
-            f"minimise {self.objective})"
-        )
+    def _title(self) -> str:
+        return self.name
+
+    def _summary(self) -> dict[str, str]:
+        return {
+            "graph": f"{self.n_tasks} tasks, {self.n_edges} edges",
+            "load": f"{self.n_requests} request(s) of {len(self.streams)} stream(s)",
+            "cluster": f"{self.n_nodes} nodes, {self.arrays.n_links} links",
+            "rules": f"{self.network}/{self.dispatch}/{self.discipline}",
+            "minimise": str(self.objective),
+        }
 
 
 def _frozen(values: FloatArray) -> FloatArray:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from simulator.cluster import Node, non_negative, require
 from simulator.costs import interpolate, roofline_seconds
 from simulator.errors import InvalidScenario, unknown
+from simulator.shown import Shown, some
 
 Curve = float | tuple[float, ...]
 """One number, or one for each batch breakpoint of the variant."""
@@ -257,8 +258,8 @@ class Edge:
         return self.name or f"{self.src} -> {self.dst}"
 
 
-@dataclass(frozen=True)
-class TaskGraph:
+@dataclass(frozen=True, repr=False)
+class TaskGraph(Shown):
     """Tasks and edges; a cycle is legal only if its lags sum to more than 0.
 
     Parameters
@@ -312,6 +313,34 @@ class TaskGraph:
         if self.accuracy_rule is not None and self.accuracy_rule not in ACCURACY_RULES:
             raise unknown("accuracy rule", self.accuracy_rule, ACCURACY_RULES)
         self._refuse_cycles(names)
+
+    def _summary(self) -> dict[str, str]:
+        fed, feeding = {e.dst for e in self.edges}, {e.src for e in self.edges}
+        names = [t.name for t in self.tasks]
+        out = {
+            "tasks": f"{len(names)} with {sum(len(t.variants) for t in self.tasks)} variants",
+            "edges": str(len(self.edges)),
+            "begin": some(n for n in names if n not in fed),
+            "end": some(n for n in names if n not in feeding),
+        }
+        return {label: value for label, value in out.items() if value}
+
+    def _details(self) -> tuple[list[str], list[list[str]]]:
+        before: dict[str, list[str]] = {}
+        after: dict[str, list[str]] = {}
+        for edge in self.edges:
+            before.setdefault(edge.dst, []).append(edge.src)
+            after.setdefault(edge.src, []).append(edge.dst)
+        rows = [
+            [
+                task.name,
+                some(v.name for v in task.variants),
+                some(before.get(task.name, ())),
+                some(after.get(task.name, ())),
+            ]
+            for task in self.tasks
+        ]
+        return ["task", "variants", "from", "to"], rows
 
     def _refuse_cycles(self, names: Sequence[str]) -> None:
         import graphlib

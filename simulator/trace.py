@@ -7,7 +7,6 @@ files. Tables are made on first use; a million rows take about a second.
 
 from __future__ import annotations
 
-import html
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from simulator.engines import SEMANTICS
 from simulator.realisation import Realisation
 from simulator.record import Record
 from simulator.runlog import FINISHED, RunLog
+from simulator.shown import Shown
 from simulator.units import format_si
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _versions() -> dict[str, str]:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Trace:
+class Trace(Shown):
     """One run of an allocation.
 
     Parameters
@@ -225,6 +225,9 @@ class Trace:
         return load(folder)
 
     # ----- looking at it -----------------------------------------------------------------------
+    def _title(self) -> str:
+        return self.problem.name
+
     def _summary(self) -> dict[str, str]:
         log = self.log
         done, total = int(np.isfinite(log.completed).sum()), len(log.completed)
@@ -240,18 +243,6 @@ class Trace:
         if done:
             rows["makespan"] = format_si(self.makespan, "s")
         return rows
-
-    def __repr__(self) -> str:
-        body = "; ".join(f"{key}: {value}" for key, value in self._summary().items())
-        return f"Trace({self.problem.name!r}; {body})"
-
-    def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(key)}</th>"
-            f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
-            for key, value in self._summary().items()
-        )
-        return f"<table><caption>Trace of {html.escape(self.problem.name)}</caption>{rows}</table>"
 
 
 def _made(folder: str | Path) -> Path:

@@ -19,7 +19,9 @@ from realrun.calibrate import machine as machines
 from realrun.devices import ENTRY, WorkerSpec
 from simulator.cluster import Cluster, Link, Node
 from simulator.errors import AlloclabError, unknown
+from simulator.shown import Shown, some
 from simulator.taskgraph import Task, Variant
+from simulator.units import format_si
 from simulator.workload import Stream
 
 FORMAT = "alloclab-calibration/1"
@@ -86,8 +88,8 @@ class LinkTime:
     size_table: tuple[tuple[float, float], ...] = ()
 
 
-@dataclass(frozen=True)
-class Calibration:
+@dataclass(frozen=True, repr=False)
+class Calibration(Shown):
     """Everything that was measured.
 
     Parameters
@@ -119,6 +121,24 @@ class Calibration:
     facts: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+
+    def _summary(self) -> dict[str, str]:
+        sources = [e.source for e in self.entries]
+        out = {
+            "workers": some(map(str, self.workers)),
+            "durations": f"{len(sources)} of {len({e.model for e in self.entries})} models, "
+            + some(f"{sources.count(s)} {s}" for s in SOURCES if s in sources),
+            "links": f"{len(self.links)}, network {self.network}, transport {self.transport}",
+        }
+        return out | ({"left out": some(self.left_out, 3)} if self.left_out else {})
+
+    def _details(self) -> tuple[list[str], list[list[str]]]:
+        rows = [
+            [e.model, e.node, str(e.batch), format_si(e.seconds, "s"),
+             f"{100 * e.spread:.1f} %", e.source]
+            for e in self.entries
+        ]  # fmt: skip
+        return ["model", "node", "batch", "median", "spread", "source"], rows
 
     # ----- put a scenario onto the machine -----------------------------------------------------
     def cluster(self, overheads: bool = True) -> Cluster:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from realrun.validate import charts, judging
 from realrun.validate.protocol import Session
 from realrun.validate.summary import Pipeline, pooled, summarise
+from simulator.shown import Shown, some
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 
-@dataclass(frozen=True)
-class Report:
+@dataclass(frozen=True, repr=False)
+class Report(Shown):
     """Everything that a validation found.
 
     Parameters
@@ -38,6 +39,21 @@ class Report:
     rules: judging.Rules = field(default_factory=judging.Rules)
     seed: int = 0
     note: str | None = None
+
+    def _summary(self) -> dict[str, str]:
+        out = {
+            "pipelines": some(p.name for p in self.pipelines),
+            "runs": str(sum(len(p.rows) for p in self.pipelines)),
+            "seed": str(self.seed),
+        }
+        return out | ({"note": self.note} if self.note else {})
+
+    def _details(self) -> tuple[list[str], list[list[str]]]:
+        rows = [
+            [p.name, p.workers, str(p.tasks), str(len(p.predicted["cases"])), str(len(p.rows))]
+            for p in self.pipelines
+        ]
+        return ["pipeline", "workers", "tasks", "cases", "runs"], rows
 
     def to_dict(self) -> dict[str, Any]:
         """All figures as plain data."""
