@@ -61,6 +61,12 @@ def parse_stage(reference: str) -> StageReference:
     return StageReference(int(hit[1]), int(hit[2]), hit[3], hit[4])
 
 
+def without_origin(text: str) -> str:
+    """A stage's name without the file it comes from, which its digest stands for; others as is."""
+    hit = _SHAPE.fullmatch(text) if text.startswith(PREFIX) else None
+    return text if hit is None else f"{PREFIX}{hit[1]}/{hit[2]}:{hit[3]}"
+
+
 def split_factory(origin: str) -> tuple[str, str] | None:
     """(file, factory) of ``FILE.py:FACTORY``, or None where it is not of that form."""
     hit = _FACTORY.fullmatch(origin)
