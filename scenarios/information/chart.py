@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
     from scenarios.information.losses import Losses
 
-MARKS = "oos^Dv"
+MARKS, SHOWN = "os^Dv", "●■▲◆▼"
+APART = 1.2
+"""Distance of what is no noise, whose labels are longer than numbers."""
+
 MOST = 8
 """Schedulers with a colour of their own; the others are grey."""
 
@@ -85,8 +88,8 @@ def _frame(axes: Axes, result: Losses, key: str) -> None:
     places: list[float] = list(range(len(noise)))
     if others:
         labels += [_short(x) for x in others]
-        places += [len(noise) + 0.4 + i for i in range(len(others))]
-    axes.set_xticks(places, labels)
+        places += [len(noise) + 0.4 + APART * i for i in range(len(others))]
+    axes.set_xticks(places, labels, fontsize=7)
     axes.set_xlim(-0.3, max(places) + 0.4)
     axes.set_xlabel("sigma of the logarithm of the error" if len(noise) > 1 else "information",
                     labelpad=2)  # fmt: skip
@@ -105,7 +108,10 @@ def _frame(axes: Axes, result: Losses, key: str) -> None:
 
 
 def _short(text: str) -> str:
-    return "calibrated" if text.startswith("calibrated") else text.replace("[over=", "\n[")
+    """A label of two short lines at most."""
+    if text.startswith("calibrated"):
+        return "calibrated"
+    return text.replace("[over=", "\n").removesuffix("]")
 
 
 def colour(rank: int) -> Any:
@@ -130,7 +136,7 @@ def _line(axes: Axes, result: Losses, spec: str, rank: int, key: str) -> None:
         if len(band) > 1 and rank < MOST:
             x, low, high = zip(*band, strict=True)
             axes.fill_between(x, low, high, color=paint, alpha=0.1, linewidth=0)
-    lone = [(len(noise) + 0.4 + i, scale * rows[x][key]) for i, x in enumerate(others)
+    lone = [(len(noise) + 0.4 + APART * i, scale * rows[x][key]) for i, x in enumerate(others)
             if math.isfinite(rows.get(x, {}).get(key, math.nan))]  # fmt: skip
     if lone:
         axes.plot(*zip(*lone, strict=True), marker=MARKS[rank % len(MARKS)], linestyle="none",
@@ -142,5 +148,5 @@ def _names(figure: Any, specs: tuple[str, ...], left: float, top: float, step: f
     for i, spec in enumerate(specs):
         y = top - (i + 0.5) * step
         paint = style.blend(colour(i), "black", 0.12)
-        figure.text(left, y, "━", color=paint, va="center", fontsize=8)
+        figure.text(left, y, SHOWN[i % len(SHOWN)], color=paint, va="center", fontsize=7)
         figure.text(left + 0.02, y, spec, color=style.INK, va="center", fontsize=7)

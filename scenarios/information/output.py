@@ -78,7 +78,10 @@ def heading(row: dict[str, Any]) -> str:
     """Of a column of losses: short, so that several fit beside each other."""
     if row["sigma"] is not None:
         return f"sigma {row['sigma']:g}"
-    return "calibrated" if row["information"].startswith("calibrated") else str(row["information"])
+    text = str(row["information"])
+    if text.startswith("mean["):
+        return f"mean {text[len('mean[over=') : -1]}"
+    return "calibrated" if text.startswith("calibrated") else text
 
 
 def errors(result: Losses) -> dict[str, str]:
