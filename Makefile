@@ -9,9 +9,9 @@ PYTEST_FLAGS ?= -n $(JOBS) --dist worksteal
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 BENCHMARKS = $(patsubst benchmarks/speed/%.py,%,$(wildcard benchmarks/speed/[a-z]*.py))
-CODE := simulator schedulers realrun scenarios tests $(wildcard benchmarks)
+CODE := simulator schedulers realrun scenarios tests examples $(wildcard benchmarks)
 
-.PHONY: help demo test lint format types bench gpu-check clean distclean
+.PHONY: help demo test lint format types bench docs gpu-check clean distclean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -38,6 +38,9 @@ bench: $(VENV)/.stamp-run ## measure speed, one module of benchmarks/speed after
 	@set -e; for name in $(BENCHMARKS); do \
 	  echo "== benchmarks.speed.$$name"; $(BIN)/python -m benchmarks.speed.$$name; \
 	done
+
+docs: $(VENV)/.stamp-test ## build the documentation into out/site, warnings being errors
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 gpu-check: $(VENV)/.stamp-run ## check and measure what needs a GPU, into benchmarks/results/gpu
 	$(BIN)/python -m benchmarks.gpu_check
