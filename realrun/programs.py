@@ -83,7 +83,7 @@ def build_module(reference: str, place_dtype: str, device: torch.device) -> torc
     BadModule, UnknownName
     """
     if is_stage(reference):
-        from realrun.partition.stages import build_stage
+        from realrun.partition.modules import build_stage
 
         return build_stage(parse_stage(reference), device)
     name, _ = split_reference(reference)

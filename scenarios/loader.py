@@ -56,7 +56,9 @@ def load(
     ('understand', 'extract', 'translate')
     """
     with within(""):
-        scenario = _own_module(str(name_or_path), cuts)
+        from scenarios.importers.torch_export import module_scenario
+
+        scenario = module_scenario(str(name_or_path), cuts)
         if scenario is None:
             path = layers.locate("scenario", str(name_or_path))
             scenario = _imported(path) or _scenario(path)
@@ -107,14 +109,6 @@ def parse_scenario(
         layers.check_header(data, name, "scenario")
         merged = layers.extend("scenario", data, folder or Path(), name)
         return _build(merged, name, name)
-
-
-def _own_module(reference: str, cuts: int | None) -> Scenario | None:
-    """A scenario of a torch module, or None where the reference is of something else."""
-    from scenarios.importers.torch_export import scenario_data
-
-    data = scenario_data(reference, cuts)
-    return None if data is None else parse_scenario(data, reference)
 
 
 def _recut(scenario: Scenario, cuts: int) -> Scenario:

@@ -179,8 +179,8 @@ class OwnModuleSpec(Strict):
         None, description="FILE.py:FUNCTION; it returns the module and its example inputs."
     )
     exported: Text | None = Field(None, description="FILE.pt2 that torch.export.save wrote.")
-    cuts: Annotated[int, Field(strict=True, ge=0, le=10_000)] = Field(
-        3, description="Cuts; one stage more than that."
+    cuts: Annotated[int, Field(strict=True, ge=0, le=10_000)] | None = Field(
+        None, description="Cuts; one stage more than that. Default 3, or as many as there can be."
     )
     near: Name | None = Field("entry", description="Node or label where its inputs come in.")
 

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, fx, nn
 
 from realrun.partition.flow import Flow
-from realrun.partition.stages import Partition, TensorInfo, build_graph
+from realrun.partition.graphs import build_graph
+from realrun.partition.stages import Partition, TensorInfo
 from realrun.profile import Profile, _Counter, profile
 from realrun.programs import BadModule
 from simulator.arrays import FloatArray

@@ -8,15 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from realrun.partition.modules import InputModule, StageModule, sample
 from realrun.partition.reference import StageReference, is_stage, parse_stage
-from realrun.partition.stages import (
-    InputModule,
-    Partition,
-    StageModule,
-    TensorInfo,
-    partition,
-    sample,
-)
+from realrun.partition.stages import Partition, TensorInfo, partition
 from realrun.plan import DISTINCT_INPUTS, RunPlan
 from realrun.programs import BadModule, Bundle, Computing, Place
 

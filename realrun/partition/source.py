@@ -116,11 +116,13 @@ def _load(origin: str, path: str, _modified: int, _size: int) -> Source:
 
 # ----- files -------------------------------------------------------------------------------------
 def _read(origin: str, path: Path) -> ExportedProgram:
-    if not zipfile.is_zipfile(path):
-        raise BadModule(f"{origin}: this is no file of torch.export.save: it is no archive")
     with _weights_only():
         try:
+            if not zipfile.is_zipfile(path):
+                raise BadModule(f"{origin}: this is no file of torch.export.save: it is no archive")
             program = torch.export.load(path)
+        except BadModule:
+            raise
         except Exception as error:
             raise BadModule(
                 f"{origin}: torch {torch.__version__} cannot load this file: {_said(error)}"
@@ -185,11 +187,11 @@ def _executed(origin: str, path: Path) -> ModuleType:
 
 def _checked(origin: str, made: Any) -> tuple[nn.Module, tuple[Any, ...], dict[str, Any]]:
     if not (isinstance(made, tuple | list) and len(made) == 2 and isinstance(made[0], nn.Module)):
-        what = f"a {type(made).__name__}"
+        got = type(made).__name__
         if isinstance(made, tuple | list):
-            what += " of " + (", ".join(type(x).__name__ for x in made[:4]) or "nothing")
+            got += " of " + (", ".join(type(x).__name__ for x in made[:4]) or "nothing")
         raise BadModule(
-            f"{origin}: the factory must return (torch.nn.Module, example inputs), not {what}"
+            f"{origin}: the factory must return (torch.nn.Module, example inputs), got {got}"
         )
     module, given = made
     args: tuple[Any, ...] = ()
@@ -203,7 +205,7 @@ def _checked(origin: str, made: Any) -> tuple[nn.Module, tuple[Any, ...], dict[s
     else:
         raise BadModule(
             f"{origin}: example inputs must be a tensor, a tuple or a mapping of tensors, "
-            f"not a {type(given).__name__}"
+            f"got {type(given).__name__}"
         )
     module.requires_grad_(False).eval()
     return module.cpu(), args, kwargs

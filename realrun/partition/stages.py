@@ -12,19 +12,16 @@ therefore give the bits of the whole module.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
-from torch.fx.node import map_aggregate
+from torch import Tensor, fx
 
 from realrun.partition.chain import cut_chain, most_stages
 from realrun.partition.flow import Flow, flow, tensor_bytes
-from realrun.partition.reference import StageReference
+from realrun.partition.graphs import build_graph
 from realrun.partition.source import Source, load
 from realrun.programs import BadModule
 
@@ -196,137 +193,3 @@ def _place(node: fx.Node) -> str:
     path = str(stack[-1][0]) if stack else ""
     path = path.removeprefix("L['self'].").removeprefix("L['self']")
     return (path or node.name)[:50]
-
-
-# ----- modules -----------------------------------------------------------------------------------
-def build_graph(
-    line: Flow,
-    nodes: Sequence[fx.Node],
-    takes: Sequence[fx.Node],
-    puts: Sequence[fx.Node],
-    device: str | torch.device,
-) -> fx.GraphModule:
-    """Some operators of a line as a module of their own on a device."""
-    graph, root, target = fx.Graph(), nn.Module(), torch.device(device)
-    known: dict[fx.Node, fx.Node] = {value: graph.placeholder(value.name) for value in takes}
-
-    def fetch(node: fx.Node) -> fx.Node:
-        if node not in known:
-            name = f"held_{len(root._buffers) + len(root._modules)}"
-            held = line.attributes[node]
-            if isinstance(held, Tensor):
-                root.register_buffer(name, held.detach().to(target))
-            else:
-                root.add_module(name, _moved(held, target))
-            known[node] = graph.get_attr(name)
-        return known[node]
-
-    for node in nodes:
-        known[node] = graph.node_copy(node, fetch)
-    graph.output(tuple(fetch(value) for value in puts))
-    _retarget(graph, target)
-    return fx.GraphModule(root, graph)
-
-
-def _moved(inner: nn.Module, device: torch.device) -> nn.Module:
-    """A copy of a graph that a wrapper runs, on a device."""
-    moved = copy.deepcopy(inner)
-    for part in moved.modules():
-        if isinstance(part, fx.GraphModule):
-            _retarget(part.graph, device)
-            part.recompile()
-    return moved.to(device)
-
-
-def _retarget(graph: fx.Graph, device: torch.device) -> None:
-    """Have operators that name a device (as ``arange`` does) name another one."""
-
-    def swap(value: Any) -> Any:
-        return device if isinstance(value, torch.device) else value
-
-    for node in graph.nodes:
-        node.args = map_aggregate(node.args, swap)
-        node.kwargs = map_aggregate(node.kwargs, swap)
-
-
-class StageModule(nn.Module):
-    """A stage that computes: tensors by name in, tensors by name out, both contiguous."""
-
-    def __init__(self, cut: Partition, stage: int, device: torch.device):
-        super().__init__()
-        self.takes, self.puts = cut.takes(stage), cut.puts(stage)
-        self.inner = cut.graph(stage, device)
-        self._strided = {t.name: t for t in self.takes if not t.is_contiguous}
-
-    def forward(self, **given: Tensor) -> dict[str, Tensor]:
-        for name, info in self._strided.items():
-            tensor = given[name]
-            if tensor.stride() != info.stride:
-                laid = torch.empty_strided(
-                    info.shape, info.stride, dtype=tensor.dtype, device=tensor.device
-                )
-                given[name] = laid.copy_(tensor)
-        made = self.inner(**given)
-        return {t.name: x.contiguous() for t, x in zip(self.puts, made, strict=True)}
-
-
-class InputModule(nn.Module):
-    """Stage 0: puts out inputs like the example ones.
-
-    Request 0 gets the examples; others get their elements in another order, so that answers differ
-    and every value stays one that the module can take (token ids, for instance).
-    """
-
-    STEP = 7919
-    """How far elements move from one request to the next; a prime, so that they rarely return."""
-
-    def __init__(self, cut: Partition):
-        super().__init__()
-        self.takes: tuple[TensorInfo, ...] = ()
-        self.puts = cut.puts(0)
-        found = examples(cut.flow)
-        self.examples = {t.name: found[t.name] for t in self.puts}
-
-    def forward(self, number: int = 0) -> dict[str, Tensor]:
-        """Inputs number so and so."""
-        return {name: self._turned(tensor, number) for name, tensor in self.examples.items()}
-
-    def _turned(self, tensor: Tensor, number: int) -> Tensor:
-        if tensor.dtype is torch.bool:  # a mask of which all is masked makes no answer
-            return tensor
-        return tensor.reshape(-1).roll(number * self.STEP).view(tensor.shape)
-
-
-def examples(line: Flow) -> dict[str, Tensor]:
-    """Contiguous example inputs by name; drawn where the exported file holds none."""
-    held = line.source.example_leaves
-    found = {}
-    for node in line.inputs:
-        info = _info(node)
-        given = held.get(node.name)
-        if not isinstance(given, Tensor):
-            given = sample(info)
-        found[node.name] = given.detach().cpu().contiguous()
-    return found
-
-
-def sample(info: TensorInfo) -> Tensor:
-    """Some tensor of a shape and dtype, always the same: real numbers from -1 to 1, else zeros."""
-    if not info.dtype.is_floating_point:
-        return torch.zeros(info.shape, dtype=info.dtype)
-    generator = torch.Generator().manual_seed(0)
-    drawn = torch.rand(info.shape, generator=generator, dtype=torch.float32)
-    return (2.0 * drawn - 1.0).to(info.dtype)
-
-
-def build_stage(reference: StageReference, device: torch.device) -> nn.Module:
-    """The module of a stage on a device.
-
-    Raises
-    ------
-    BadModule, UnknownName
-    """
-    cut = partition(reference.origin, reference.stages, reference.digest)
-    if reference.index == 0:
-        return InputModule(cut)
-    return StageModule(cut, reference.index, device).requires_grad_(False).eval()

@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch.utils import _pytree as pytree
 
+from realrun.partition.modules import InputModule
 from realrun.partition.program import inputs_of
 from realrun.partition.reference import is_stage, parse_stage
 from realrun.partition.source import Source, load
-from realrun.partition.stages import InputModule, partition
+from realrun.partition.stages import partition
 from realrun.plan import RunPlan
 from realrun.programs import Bundle, as_arrays
 

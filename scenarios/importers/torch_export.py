@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from scenarios.messages import one_line
+from scenarios.messages import one_line, show
 from scenarios.scenario import Scenario
-from simulator.errors import InvalidScenario
+from simulator.errors import InvalidScenario, UnknownName
 from simulator.taskgraph import Edge, Task, TaskGraph, Variant, Work
 
 if TYPE_CHECKING:
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
     from simulator.workload import Stream
 
 CUTS = 3
-"""Cuts where nothing is said."""
+"""Cuts where nothing is said and so many are possible."""
 INPUTS = "inputs"
 DEFAULT_CLUSTER = "edge-cloud"
 
 
-def module_graph(origin: str, cuts: int = CUTS, near: str | None = "entry") -> TaskGraph:
+def module_graph(origin: str, cuts: int | None = None, near: str | None = "entry") -> TaskGraph:
     """Cut a module and describe what its stages cost.
 
     Parameters
     ----------
     origin : str
         ``FILE.pt2`` or ``FILE.py:FACTORY``.
-    cuts : int
-        0 leaves the module whole.
+    cuts : int or None
+        0 leaves the module whole; None takes `CUTS`, or as many as are possible.
     near : str or None
         Node or label where the inputs come in.
 
@@ -53,17 +53,22 @@ def module_graph(origin: str, cuts: int = CUTS, near: str | None = "entry") -> T
     InvalidScenario
         Anything that is wrong with file, factory, module or number of cuts, in one sentence.
     """
+    from realrun.partition.chain import most_stages
     from realrun.partition.cost import dtype_of
     from realrun.partition.stages import partition
     from realrun.programs import BadModule
 
+    resolved = str(Path(origin).resolve())
     try:
-        cut = partition(str(Path(origin).resolve()), cuts + 1)
+        if cuts is None:
+            cuts = min(CUTS, most_stages(partition(resolved, 1).flow.allowed) - 1)
+        cut = partition(resolved, cuts + 1)
         dtype = dtype_of(cut.flow)
         tasks = [_inputs(cut, near)]
         tasks += [_stage(cut, stage, dtype) for stage in range(1, cut.stages + 1)]
-    except BadModule as error:
-        raise InvalidScenario(one_line(str(error))) from None
+    except (BadModule, UnknownName) as error:
+        kind = UnknownName if isinstance(error, UnknownName) else InvalidScenario
+        raise kind(one_line(str(error).replace(resolved, origin))) from None
     edges = tuple(
         Edge(_task_name(a), _task_name(b), bytes=float(sum(t.bytes for t in tensors)))
         for (a, b), tensors in cut.edges.items()
@@ -106,31 +111,37 @@ def with_cuts(scenario: Scenario, cuts: int) -> Scenario:
     InvalidScenario
         It has no module of the user's, or so many cuts are not possible.
     """
+    if isinstance(cuts, bool) or not isinstance(cuts, int):
+        raise InvalidScenario(f"cuts: expected a whole number, got {show(cuts)}")
     streams = tuple(_recut(stream, cuts) for stream in scenario.streams)
     if all(new is old for new, old in zip(streams, scenario.streams, strict=True)):
         raise InvalidScenario(f"cuts: {scenario.name} has no module of one's own that could be cut")
     return replace(scenario, streams=streams)
 
 
-def scenario_data(reference: str, cuts: int | None = None) -> dict[str, Any] | None:
-    """Plain data of a scenario for ``FILE.pt2`` or ``FILE.py:FACTORY``; None for other texts."""
+def module_scenario(reference: str, cuts: int | None = None) -> Scenario | None:
+    """A scenario of ``FILE.pt2`` or ``FILE.py:FACTORY`` alone; None for other texts.
+
+    Raises
+    ------
+    InvalidScenario, UnknownName
+    """
     from realrun.partition.reference import is_origin, split_factory
+    from scenarios.loader import load_cluster
+    from simulator.workload import Stream
 
     if not is_origin(reference):
         return None
     factory = split_factory(reference)
-    key = "exported" if factory is None else "factory"
-    module: dict[str, Any] = {key: reference}
-    if cuts is not None:
-        module["cuts"] = cuts
-    return {
-        "alloclab": 1,
-        "name": Path(reference).stem if factory is None else factory[1],
-        "description": f"The module of {Path(reference).name}, cut into stages.",
-        "cluster": DEFAULT_CLUSTER,
-        "streams": {"requests": {"module": module}},
-        "network": "fair",
-    }
+    graph = module_graph(reference, cuts)
+    return Scenario(
+        name=Path(reference).stem if factory is None else factory[1],
+        cluster=load_cluster(DEFAULT_CLUSTER),
+        streams=(Stream("requests", graph),),
+        description=f"The module of {Path(reference).name}, cut into stages.",
+        network="fair",
+        source=reference,
+    )
 
 
 # ----- pieces ------------------------------------------------------------------------------------
@@ -191,4 +202,4 @@ def _reference_of(task: Task) -> StageReference | None:
     return parse_stage(str(module)) if is_stage(module) else None
 
 
-__all__ = ["from_spec", "module_graph", "scenario_data", "with_cuts"]
+__all__ = ["from_spec", "module_graph", "module_scenario", "with_cuts"]

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from realrun.partition.reference import without_origin
 from scenarios.scenario import Scenario
 
 LEFT_OUT = ("description", "source", "facts", "adapt", "fixed_cluster")
@@ -46,7 +47,9 @@ def canonical(value: Any) -> Any:
     TypeError
         Anything else, such as a function.
     """
-    if value is None or isinstance(value, str | bool | int):
+    if isinstance(value, str):
+        return without_origin(value)
+    if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):
         return int(value) if value.is_integer() and abs(value) < _EXACT else value

@@ -22,7 +22,7 @@ RULES: Mapping[str, tuple[str, ...]] = {
 }
 """Parameters that are one of a few words."""
 
-OVERRIDES = (*RULES, "objective", "requests", "rate", "information")
+OVERRIDES = (*RULES, "objective", "requests", "rate", "information", "cuts")
 """Parameters that `scenarios.override` takes; `cluster` comes on top."""
 
 INSTANCE_SEED = "instance_seed"
@@ -109,8 +109,12 @@ class Resolver:
 
     def _read(self, reference: str) -> Callable[[Mapping[str, Any]], Scenario]:
         """What builds the scenario of a file, given values for dotted parameters."""
+        from realrun.partition.reference import is_origin
         from scenarios.loader import load, parse_scenario
 
+        if is_origin(reference):
+            module = load(str(self.study.folder / reference))
+            return lambda dotted: module if not dotted else _refuse_dotted(dotted, reference)
         path = layers.locate("scenario", reference, self.study.folder)
         plain = load(path)
         if not _is_scenario_file(path):
