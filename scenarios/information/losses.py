@@ -16,6 +16,7 @@ from scenarios.information.modes import Information, noisy, parse
 from scenarios.rows import run_one, specs_of
 from simulator.arrays import FloatArray
 from simulator.errors import Infeasible, InvalidScenario
+from simulator.shown import Shown, some
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,8 +35,8 @@ KEPT = ("objective", "planned_objective", "cpu_seconds", "evaluations", "status"
 """Columns of a run that a row keeps."""
 
 
-@dataclass(frozen=True)
-class Losses:
+@dataclass(frozen=True, repr=False)
+class Losses(Shown):
     """Rows of an experiment with estimates.
 
     Parameters
@@ -114,12 +115,23 @@ class Losses:
                 best[r["seed"]] = min(best.get(r["seed"], math.inf), r["objective"])
         return best
 
-    def __repr__(self) -> str:
-        told = ", ".join(map(str, self.information))
-        return (
-            f"Losses({self.scenario.name!r}: {len(self.schedulers)} schedulers, {told}; "
-            f"{len(self.seeds)} seeds)"
-        )
+    def _title(self) -> str:
+        return self.scenario.name
+
+    def _summary(self) -> dict[str, str]:
+        return {
+            "schedulers": some(self.schedulers),
+            "information": ", ".join(map(str, self.information)),
+            "seeds": str(len(self.seeds)),
+            "minimise": str(self.scenario.objective),
+        }
+
+    def _details(self) -> tuple[list[str], list[list[str]]]:
+        from scenarios.information.output import table_rows
+
+        rows = table_rows(self)
+        columns = list(dict.fromkeys(key for row in rows for key in row))
+        return columns, [[str(row.get(key, "")) for key in columns] for row in rows]
 
 
 def ratio(value: float, base: float) -> float:

@@ -92,6 +92,18 @@ def test_repr_html_and_json() -> None:
     )
 
 
+def test_names_are_escaped() -> None:
+    odd = "<script>"
+    problem = Problem(
+        Cluster("c", (Node(f"n{odd}"),)),
+        (Stream("s", TaskGraph((Task(f"x{odd}", (Variant(odd, seconds={"*": 1.0}),)),))),),
+    )
+    told = explain(problem, Allocation.of(problem, [0]))
+    assert odd in repr(told)
+    assert odd not in told._repr_html_()
+    assert "There is no other node." in told.sentence(f"x{odd}")
+
+
 @pytest.fixture
 def run(monkeypatch, capsys):
     def call(*args):

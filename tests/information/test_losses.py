@@ -108,6 +108,15 @@ def test_summary_by_hand() -> None:
     assert (lost["loss"], lost["loss_low"], lost["loss_high"]) == (0.0, 0.0, 0.0)
 
 
+def test_it_shows_itself() -> None:
+    found = measure(small(), ["heft", "random"], (1.0,), (), seeds=2)
+    assert repr(found) == (
+        "Losses('layered-12-s4'; schedulers: heft, random; information: exact, noisy[sigma=1]; "
+        "seeds: 2; minimise: makespan)"
+    )
+    assert found._repr_html_().count("<tr>") == 4 + 3  # facts; head, heft, random
+
+
 def test_small_functions() -> None:
     assert ratio(2.0, 1.0) == 2.0
     assert ratio(math.inf, math.inf) == 1.0
