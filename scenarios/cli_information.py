@@ -29,7 +29,8 @@ def information(
     others: Annotated[
         str,
         typer.Option(
-            "--others", help="Further information: mean, mean[over=tasks], blind, calibrated[...]."
+            "--others",
+            help="Further information: mean, mean\\[over=tasks], blind, calibrated\\[file=F].",
         ),
     ] = "mean,blind",
     schedulers: Annotated[

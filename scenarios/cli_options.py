@@ -58,6 +58,7 @@ InformationOpt = Annotated[
     str | None,
     typer.Option(
         "--information",
-        help="What schedulers are told: exact, noisy[sigma=0.3], mean, blind, calibrated[file=F].",
+        help="What schedulers are told: exact, noisy\\[sigma=0.3], mean, blind, "
+        "calibrated\\[file=F].",
     ),
 ]

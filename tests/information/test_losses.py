@@ -178,6 +178,11 @@ def test_command(run, file, tmp_path) -> None:
     assert len(data["rows"]) == 2
 
 
+def test_help_keeps_its_brackets(run) -> None:
+    assert "mean[over=tasks]" in run("information", "--help")[1]
+    assert "noisy[sigma=0.3]" in run("compare", "--help")[1]
+
+
 def test_bad_input(run, file) -> None:
     for args, said in (
         (("--sigmas", "0,x"), "expected numbers"),
