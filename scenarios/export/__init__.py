@@ -1,4 +1,4 @@
-"""Writing scenarios: as a scenario file, or as a ``task-graph-instance/1``.
+"""Writing scenarios: as a scenario file, as a ``task-graph-instance/1``, or their cluster alone.
 
 What the target format cannot say is refused by name, never dropped in silence, as far as it
 changes what is simulated; docs/importers.md lists what is only a remark and is left out.
@@ -10,11 +10,12 @@ import json
 
 from scenarios.export.instance import to_instance
 from scenarios.export.scenario_file import to_yaml
+from scenarios.export.simgrid import to_simgrid
 from scenarios.reading import MAX_BYTES
 from scenarios.scenario import Scenario
 from simulator.errors import Unsupported, unknown
 
-__all__ = ["render", "to_instance", "to_yaml"]
+__all__ = ["render", "to_instance", "to_simgrid", "to_yaml"]
 
 
 def render(scenario: Scenario, suffix: str = ".yaml") -> str:
@@ -23,8 +24,8 @@ def render(scenario: Scenario, suffix: str = ".yaml") -> str:
     Parameters
     ----------
     scenario : Scenario
-    suffix : {".yaml", ".yml", ".json"}
-        A scenario file, or an instance.
+    suffix : {".yaml", ".yml", ".json", ".xml"}
+        A scenario file, an instance, or its cluster alone as a SimGrid platform.
 
     Raises
     ------
@@ -48,4 +49,6 @@ def render(scenario: Scenario, suffix: str = ".yaml") -> str:
                 f"at most {MAX_BYTES // 2**20} MiB are read"
             )
         return text
-    raise unknown("file type", suffix, (".yaml", ".json"))
+    if suffix == ".xml":
+        return to_simgrid(scenario.cluster)
+    raise unknown("file type", suffix, (".yaml", ".json", ".xml"))

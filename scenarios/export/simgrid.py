@@ -8,6 +8,7 @@ reading the file back gives the same cluster.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
@@ -21,13 +22,6 @@ from simulator.errors import Unsupported
 
 VERSION = "4.1"
 DOCTYPE = '<!DOCTYPE platform SYSTEM "https://simgrid.org/simgrid.dtd">'
-LOST = (
-    "simgrid: of several FLOP rates, fp32 is the host's speed, without efficiencies",
-    "simgrid: messages within a host are not free, they take its loopback link",
-    "simgrid: tasks beyond the cores of a host share them, they do not wait",
-)
-"""What SimGrid does differently with the file, in one sentence each."""
-
 _KEYS = {field: key for key, field in NODE_FIELDS.items()}
 
 
@@ -71,16 +65,39 @@ def to_simgrid(cluster: Cluster) -> str:
         element = SubElement(zone, "route", ends, symmetrical="NO")
         for i in route:
             SubElement(element, "link_ctn", id=cluster.links[i].name)
-    return _text(root, cluster.name)
+    return _text(root, cluster.name, losses(cluster))
 
 
-def _text(root: Element, name: str) -> str:
+def losses(cluster: Cluster) -> list[str]:
+    """What SimGrid does otherwise than the simulator, in one sentence each.
+
+    The file has them in a comment on top.
+    """
+    nodes = cluster.nodes
+    out = ["messages within a host take its loopback link, they are not free"]
+    if any(len(set(n.peak_flops.values())) > 1 or n.efficiency for n in nodes):
+        out.append("a host has one speed: that of fp32, at its peak, whatever the operator")
+    if any(n.slots > 1 or n.corun for n in nodes):
+        out.append("tasks beyond the cores of a host share them, they do not wait")
+    if any(n.dispatch_s or n.send_s or n.send_s_per_byte or n.wake_s for n in nodes):
+        out.append("overheads of dispatch, send and wake are not simulated")
+    if any(n.memory_bytes < math.inf for n in nodes):
+        out.append("memory is not limited")
+    if any(link.size_table for link in cluster.links):
+        out.append("measured times by message size are not simulated, only bandwidth and latency")
+    if any(x.failure_domain is not None for x in (*nodes, *cluster.links)):
+        out.append("failure domains mean nothing")
+    return out
+
+
+def _text(root: Element, name: str, lost: list[str]) -> str:
     indent(root, " ")
     body = tostring(root, encoding="unicode")
     odd = next((c for c in body if c < " " and c not in "\n"), None)
     if odd is not None:
         raise Unsupported(f"cluster {name!r}: XML cannot hold the character {odd!r} of a name")
-    text = f"<?xml version='1.0' encoding='UTF-8'?>\n{DOCTYPE}\n{body}\n"
+    comment = "<!-- In SimGrid:\n" + "".join(f"  {sentence}\n" for sentence in lost) + "-->"
+    text = f"<?xml version='1.0' encoding='UTF-8'?>\n{DOCTYPE}\n{comment}\n{body}\n"
     if len(text.encode()) > MAX_BYTES:
         raise Unsupported(
             f"cluster {name!r} takes {len(text.encode()) / 2**20:.0f} MiB of XML, but files of at "

@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+from scenarios.importers.xml import is_xml, parse_xml
 from scenarios.reading import parse_json, read_text
 from scenarios.scenario import Scenario
 from simulator.errors import InvalidScenario, unknown
@@ -71,10 +72,13 @@ def sniff_and_load(path: str | Path) -> Scenario | None:
     Raises
     ------
     InvalidScenario
-        The file cannot be read, a ``.json`` file is no JSON, or a recognised format is broken.
+        The file cannot be read, a ``.json`` file is no JSON, a recognised format is broken, or
+        it describes a cluster.
     """
     text = read_text(path)
     source = str(path)
+    if is_xml(text):
+        _refuse_cluster(text, source)
     if not text.lstrip().startswith("{"):
         return None
     try:
@@ -85,3 +89,14 @@ def sniff_and_load(path: str | Path) -> Scenario | None:
         return None
     found = recognise(data)
     return None if found is None else importer(found).load(data, source)
+
+
+def _refuse_cluster(text: str, source: str) -> None:
+    """Say what a platform file is for, where a scenario is asked for."""
+    from scenarios.importers import simgrid
+
+    if simgrid.sniff(parse_xml(text, source)):
+        raise InvalidScenario(
+            f"{source}: this is a SimGrid platform, which describes a cluster; give it with "
+            "--cluster, or behind cluster: in a scenario"
+        )

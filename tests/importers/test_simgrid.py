@@ -11,7 +11,7 @@ from xml.etree.ElementTree import fromstring
 import pytest
 
 from scenarios import load, load_cluster
-from scenarios.export.simgrid import to_simgrid
+from scenarios.export.simgrid import losses, to_simgrid
 from scenarios.importers.simgrid import load_platform
 from simulator.allocation import Allocation
 from simulator.cluster import Cluster, Link, Node
@@ -21,6 +21,7 @@ from simulator.problem import Problem
 from simulator.taskgraph import Edge, Task, TaskGraph, Variant
 from simulator.workload import Stream
 from tests.importers.malformed import broken_xml, one_sentence
+from tests.scenarios.test_cli import run  # noqa: F401  (a fixture)
 
 HERE = Path(__file__).parent / "platforms"
 ANSWERS = {path.stem: json.loads(path.read_text()) for path in sorted(HERE.glob("*.json"))}
@@ -297,3 +298,21 @@ def test_files_that_are_no_platform(tmp_path):
         with pytest.raises(AlloclabError) as caught:
             load_cluster(path)
         assert str(caught.value).startswith(f"{path}: ") and words in str(caught.value)
+
+
+def test_what_simgrid_does_otherwise_is_named_on_top(tmp_path, run):  # noqa: F811
+    plain = Cluster("c", (Node("n", peak_flops={"fp32": 1e9}),))
+    assert losses(plain) == ["messages within a host take its loopback link, they are not free"]
+    rich = load_cluster("hetero-lab")
+    assert any(x.startswith("a host has one speed: that of fp32") for x in losses(rich))
+    path = tmp_path / "platform.xml"
+    code, _, _ = run("convert", "translation", "--cluster", "hetero-lab", "-o", path)
+    assert code == 0 and load_cluster(path) == rich
+    for sentence in losses(rich):
+        assert f"\n  {sentence}\n" in path.read_text()
+    code, _, err = run("compare", path)
+    assert code == 2 and "describes a cluster; give it with --cluster" in err
+    code, said, _ = run("show", path, "--json")
+    assert code == 0 and json.loads(said)["kind"] == "cluster"
+    code, said, _ = run("compare", "translation", "-c", path, "-s", "heft", "--requests", "5")
+    assert code == 0 and "on hetero-lab" in said
