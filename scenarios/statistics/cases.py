@@ -60,12 +60,16 @@ class Cases:
 
     @property
     def factors(self) -> list[str]:
-        """Columns whose levels can be compared."""
-        skip = {"instance", "seed"}
-        return [
-            str(name) for name in self.keys.columns
-            if name not in skip and 2 <= self.keys[name].nunique() <= MOST_LEVELS
-        ]  # fmt: skip
+        """Columns whose levels can be compared; seeds of instances and repetitions are none."""
+        found: list[str] = []
+        for name in map(str, self.keys.columns):
+            column = self.keys[name]
+            if name == "instance" or name.endswith("seed"):
+                continue
+            again = name != "family" and (column.astype(str) == self.keys["family"]).all()
+            if not again and 2 <= column.nunique() <= MOST_LEVELS:
+                found.append(name)
+        return found
 
     def units(self) -> tuple[IntArray, pd.DataFrame]:
         """The unit of each case, and the keys of the units in that order."""

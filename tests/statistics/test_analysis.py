@@ -149,6 +149,14 @@ def test_levels_of_parameters() -> None:
     assert b["units"].tolist() == [2, 2] and set(b["factor"]) == {"param.ccr"}
 
 
+def test_seeds_and_repetitions_are_no_factors() -> None:
+    frame = rows([[1.0, 0.5], [1.0, 2.0]])
+    frame["family"] = frame["param.family"] = frame["instance"]
+    frame["param.instance_seed"] = [int(i[1:]) for i in frame["instance"]]
+    found = analyse(frame, baseline="a", settings=QUICK).levels
+    assert set(found["factor"]) == {"family"}
+
+
 def test_too_few_pairs_are_said_to_be_too_few() -> None:
     found = analyse(rows([[1.0, 0.5, 2.0]] * 4), baseline="a", settings=QUICK)
     assert found.power["pairs_needed"] == 7  # 2 tests x 2 / 2^n <= 0.05
