@@ -75,8 +75,8 @@ def kills(
 ) -> tuple[list[dict[str, Any]], list[pd.DataFrame]]:
     """Start and kill; a row for each kill, and what was on the disk after it.
 
-    A moment is drawn between the start and a third of an undisturbed run after the first new row,
-    so that the kills reach beginning, middle and end.
+    A moment is drawn between the first new row and a third of an undisturbed run after it, once
+    after the start, so that the kills reach start, beginning, middle and end.
     """
     rng = np.random.default_rng(args.seed)
     rows: list[dict[str, Any]] = []
@@ -87,7 +87,7 @@ def kills(
         early = number == 1  # one of them while it is still starting
         while not early and process.poll() is None and len(on_disk(folder)) == len(before):
             time.sleep(0.05)
-        delay = float(rng.uniform(0.0, seconds / (args.kills + 1)))
+        delay = float(rng.uniform(0.0, 3.0 if early else 2.0 * seconds / (args.kills + 1)))
         time.sleep(delay)
         alive = process.poll() is None
         os.kill(process.pid, signal.SIGKILL)

@@ -10,7 +10,7 @@ from scenarios.study.cells import Cell
 TARGET = 0.5
 """Seconds that a batch should take: what a kill may cost, unless a single cell takes longer."""
 
-MOST = 128
+MOST = 256
 """Cells of a batch at most."""
 
 UNKNOWN = TARGET / 4
@@ -21,29 +21,23 @@ MEMORY = 0.2
 
 
 class Queue:
-    """Cells that are still to run, instance by instance.
+    """Cells that are still to run.
 
     Parameters
     ----------
     cells : iterable of Cell
-        In the order of the plan.
+        In the order of the plan, so that those of one instance stand together.
     least : float
         Seconds that every cell takes at least: a budget in seconds.
     """
 
     def __init__(self, cells: Iterable[Cell], least: float = 0.0) -> None:
-        self._groups: deque[deque[Cell]] = deque()
-        self._left = 0
+        self._cells = deque(cells)
         self._least = least
         self._seconds: dict[str, float] = {}
-        for cell in cells:
-            self._left += 1
-            if not self._groups or self._groups[-1][0].instance != cell.instance:
-                self._groups.append(deque())
-            self._groups[-1].append(cell)
 
     def __len__(self) -> int:
-        return self._left
+        return len(self._cells)
 
     def expected(self, scheduler: str) -> float:
         """Seconds that a cell of a scheduler will take."""
@@ -51,35 +45,29 @@ class Queue:
 
     def observe(self, scheduler: str, seconds: float) -> None:
         """Learn from a cell that has run."""
-        known = self._seconds.get(scheduler)
-        self._seconds[scheduler] = seconds if known is None else known + MEMORY * (seconds - known)
+        known = self._seconds.get(scheduler, seconds)
+        self._seconds[scheduler] = known + MEMORY * (seconds - known)
 
     def take(self, workers: int) -> tuple[Cell, ...]:
-        """The next batch, all of one instance; shorter towards the end, so that all end together.
+        """The next batch; shorter towards the end, so that all workers end together.
 
         Parameters
         ----------
         workers : int
             Among whom the rest will be divided.
         """
-        group = self._groups[0]
         known = self._seconds.values()
         each = max(sum(known) / len(known) if known else UNKNOWN, self._least)
-        target = min(TARGET, self._left * each / (2 * workers))
-        batch, total = [group.popleft()], 0.0
-        total += self.expected(batch[0].scheduler)
-        while group and len(batch) < MOST:
-            total += self.expected(group[0].scheduler)
+        target = min(TARGET, len(self._cells) * each / (2 * workers))
+        batch = [self._cells.popleft()]
+        total = self.expected(batch[0].scheduler)
+        while self._cells and len(batch) < MOST:
+            total += self.expected(self._cells[0].scheduler)
             if total > target:
                 break
-            batch.append(group.popleft())
-        if not group:
-            self._groups.popleft()
-        self._left -= len(batch)
+            batch.append(self._cells.popleft())
         return tuple(batch)
 
     def put_back(self, cells: Sequence[Cell]) -> None:
         """Cells that did not run after all come next."""
-        if cells:
-            self._groups.appendleft(deque(cells))
-            self._left += len(cells)
+        self._cells.extendleft(reversed(cells))

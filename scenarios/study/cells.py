@@ -8,7 +8,7 @@ from typing import Any
 
 from scenarios.messages import at, show, within
 from scenarios.scenario import Scenario
-from scenarios.study.content import digest, scenario_content
+from scenarios.study.content import canonical, digest, digest_of_plain, scenario_content
 from scenarios.study.loading import Study
 from scenarios.study.resolve import Resolver
 from simulator.engines import SEMANTICS
@@ -141,7 +141,8 @@ def _instances(study: Study, resolver: Resolver) -> tuple[Instance, ...]:
                 scenario = _built(resolver, entry, point)
             label, family = _names(given, point, scenario)
             content = scenario_content(scenario)
-            key = digest({"label": label, "parameters": dict(point), "content": content})
+            named = canonical({"label": label, "parameters": dict(point)})
+            key = digest_of_plain([*named, ["content", content]])
             found.setdefault(key, Instance(key, label, family, entry, point))
     return tuple(found.values())
 

@@ -19,8 +19,7 @@ _EXACT = 2.0**53
 
 def scenario_content(scenario: Scenario) -> Any:
     """Plain data of all that is simulated; names included, remarks and file names not."""
-    fields = [f for f in dataclasses.fields(scenario) if f.name not in LEFT_OUT]
-    return [[f.name, canonical(getattr(scenario, f.name))] for f in fields]
+    return _fields(scenario, LEFT_OUT)
 
 
 def digest(value: Any) -> str:
@@ -31,7 +30,12 @@ def digest(value: Any) -> str:
     >>> digest({"a": 1}) == digest({"a": 1.0}) != digest({"a": "1"})
     True
     """
-    text = json.dumps(canonical(value), separators=(",", ":"), ensure_ascii=True)
+    return digest_of_plain(canonical(value))
+
+
+def digest_of_plain(plain: Any) -> str:
+    """The same of what is in canonical form already."""
+    text = json.dumps(plain, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -64,10 +68,10 @@ def canonical(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no canonical form")
 
 
-def _fields(value: Any) -> list[Any]:
+def _fields(value: Any, leave_out: tuple[str, ...] = ()) -> list[Any]:
     out = []
     for field in dataclasses.fields(value):
-        if not field.init:
+        if not field.init or field.name in leave_out:
             continue
         held = getattr(value, field.name)
         if field.default is not dataclasses.MISSING and _same(held, field.default):

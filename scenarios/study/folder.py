@@ -13,6 +13,8 @@ from scenarios.study.store import Store
 from simulator.errors import AlloclabError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from scenarios.study.cells import Plan
 
 STUDY = "study.yaml"
@@ -114,6 +116,8 @@ class Status:
     reproducible : bool
     running : dict or None
         Who sweeps at this moment: process, host, since.
+    seconds_left : float or None
+        Until the sweep that is running will be done, at its pace so far.
     core_seconds : float or None
         What the missing cells will take on one core, judged by those of their schedulers that
         have run; None where none has.
@@ -127,6 +131,7 @@ class Status:
     dropped: int
     reproducible: bool
     running: dict[str, Any] | None
+    seconds_left: float | None
     core_seconds: float | None
 
     def to_dict(self) -> dict[str, Any]:
@@ -145,7 +150,8 @@ def status(plan: Plan, folder: Path) -> Status:
     name = listed_name(folder)
     if name is not None and name != plan.study.name:
         raise AlloclabError(f"{folder} holds the study {name!r}, not {plan.study.name!r}")
-    frame = Store(folder).frame(["cell", "status", "scheduler", "cell_seconds"])
+    columns = ["cell", "status", "scheduler", "cell_seconds", "started"]
+    frame = Store(folder).frame(columns)
     keys = {cell.key: cell.scheduler for cell in plan.cells}
     mine = frame[frame["cell"].isin(keys)]
     have = set(mine["cell"])
@@ -154,6 +160,7 @@ def status(plan: Plan, folder: Path) -> Status:
     missing = [scheduler for key, scheduler in keys.items() if key not in have]
     expected = [means.get(scheduler, overall) for scheduler in missing]
     failed = int((mine["status"] == "failed").sum())
+    running = holder(folder)
     return Status(
         study=plan.study.name,
         cells=len(keys),
@@ -162,6 +169,20 @@ def status(plan: Plan, folder: Path) -> Status:
         missing=len(missing),
         dropped=len(frame) - len(mine),
         reproducible=plan.study.reproducible,
-        running=holder(folder),
+        running=running,
+        seconds_left=_seconds_left(mine["started"], len(missing), running),
         core_seconds=float(sum(expected)) if len(mine) else None,
     )
+
+
+def _seconds_left(started: pd.Series, missing: int, running: dict[str, Any] | None) -> float | None:
+    """Seconds until a running sweep will be done at its pace so far."""
+    from datetime import UTC, datetime
+
+    try:
+        since = datetime.fromisoformat(str((running or {})["since"]))
+    except (LookupError, ValueError):
+        return None
+    ran = int((started >= since).sum())
+    passed = (datetime.now(UTC) - since).total_seconds()
+    return missing * passed / ran if ran and passed > 0 else None

@@ -104,6 +104,7 @@ class GivenPool:
     def __init__(self, executor: Executor, workers: int | None = None) -> None:
         self._executor = executor
         self._workers = workers or getattr(executor, "_max_workers", None) or 1
+        self._dead = False
 
     def submit(self, work: Callable[..., Any], *arguments: Any) -> Future[Any]:
         return self._executor.submit(work, *arguments)
@@ -115,13 +116,16 @@ class GivenPool:
         return self._workers
 
     def lost(self, error: BaseException) -> bool:
-        return isinstance(error, BrokenExecutor)
+        self._dead = self._dead or isinstance(error, BrokenExecutor)
+        return isinstance(error, BrokenExecutor) or _killed(error)
 
     def renew(self) -> None:
-        raise AlloclabError(
-            "a worker died, and with it the executor that was given; rows until then are kept, "
-            "the same sweep with a new one goes on"
-        )
+        """Executors that replace their workers themselves go on."""
+        if self._dead:
+            raise AlloclabError(
+                "a worker died, and with it the executor that was given; rows until then are "
+                "kept, the same sweep with a new one goes on"
+            )
 
     def close(self, now: bool) -> None:
         """Nothing: it is not ours."""
@@ -185,7 +189,7 @@ class DaskPool:
         return 2 * self.workers()
 
     def lost(self, error: BaseException) -> bool:
-        return type(error).__name__ == "KilledWorker"
+        return _killed(error)
 
     def renew(self) -> None:
         """Dask replaces its workers itself."""
@@ -248,3 +252,8 @@ def _end_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)
+
+
+def _killed(error: BaseException) -> bool:
+    """Whether Dask gave a call up because its workers died; known by name, for Dask is optional."""
+    return type(error).__name__ == "KilledWorker"

@@ -153,6 +153,11 @@ def _checked(rules: Mapping[str, Any]) -> dict[str, Any]:
     for key, allowed in RULES.items():
         if key in rules and rules[key] not in allowed:
             raise unknown(key, str(rules[key]), allowed)
+    if str(rules.get("information", "")).strip().startswith("calibrated"):
+        raise InvalidScenario(
+            "information: calibrated[...] means a file, which a study cannot vouch for; it takes "
+            "exact, noisy, mean and blind"
+        )
     requests = rules.get("requests", 1)
     if isinstance(requests, bool) or not isinstance(requests, int):
         raise InvalidScenario(f"requests: expected a whole number, got {show(requests)}")

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any
 
 from scenarios.study.batching import Queue
 from scenarios.study.cells import Cell, Plan
 from scenarios.study.pools import Pool
 from scenarios.study.store import Row, Store
-from scenarios.study.work import Batch, failed_row, run_batch
+from scenarios.study.work import Batch, Piece, failed_rows, run_batch
 from simulator.errors import AlloclabError
 
 Progress = Callable[[int, int, str], None]
@@ -116,7 +117,14 @@ class Run:
         return True
 
     def _batch(self, cells: tuple[Cell, ...]) -> Batch:
-        study, number = self.plan.study, cells[0].instance
+        study = self.plan.study
+        pieces = tuple(
+            self._piece(number, tuple(group))
+            for number, group in groupby(cells, key=lambda cell: cell.instance)
+        )
+        return Batch(pieces, study.seconds, study.evaluations, study.engine)
+
+    def _piece(self, number: int, cells: tuple[Cell, ...]) -> Piece:
         instance = self.plan.instances[number]
         scenario = replace(self.plan.scenario(number), adapt=None)  # a function may not travel
         shared = {
@@ -125,7 +133,7 @@ class Run:
             "instance": instance.name,
             "parameters": json.dumps(dict(instance.point), ensure_ascii=False),
         }
-        return Batch(cells, scenario, shared, study.seconds, study.evaluations, study.engine)
+        return Piece(cells, scenario, shared)
 
     def _take(self, pool: Pool, queue: Queue, done: list[Future[list[Row]]]) -> None:
         """Write the rows of finished batches, then deal with those that were lost."""
@@ -163,7 +171,7 @@ class Run:
             queue.put_back(batch.cells)
         elif not pool.lost(error):  # a batch that cannot be sent, or rows that cannot be fetched
             said = f"{type(error).__name__}: {error}"
-            self._keep([failed_row(batch, cell, said) for cell in batch.cells])
+            self._keep(failed_rows(batch, said))
         else:
             self.broken = True
             self._suspect(pool, batch, alone)
@@ -179,7 +187,7 @@ class Run:
             key = cells[0].key
             self.deaths[key] = self.deaths.get(key, 0) + 1
             if self.deaths[key] >= pool.deaths:
-                self._keep([failed_row(batch, cells[0], DIED)])
+                self._keep(failed_rows(batch, DIED))
             else:
                 self.suspects.appendleft(cells)
 

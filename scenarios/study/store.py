@@ -110,9 +110,8 @@ class Store:
         self._next = 1 + max((_number(path) for path in files), default=0)
         self._small = {}
         for path in files:
-            table = _table(path, None)
-            if table.num_rows < SMALL:
-                self._small[path] = table
+            if _length(path) < SMALL:
+                self._small[path] = _table(path, None)
         if len(self._small) > 1:
             self.merge()
 
@@ -205,3 +204,10 @@ def _flush_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _length(path: Path) -> int:
+    """Rows of a file, from its footer."""
+    import pyarrow.parquet as pq
+
+    return int(pq.read_metadata(path).num_rows)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scenarios import tables
-from simulator.units import format_si
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +91,7 @@ def show_status(state: Status, folder: Path) -> None:
     out = tables.console()
     out.print(f"{state.study} in {folder}: {_counts(state)}", style="bold")
     if state.missing and state.core_seconds is not None:
-        out.print(f"to go: about {format_si(state.core_seconds, 's')} of one core")
+        out.print(f"to go: about {_duration(state.core_seconds)} of one core")
     if state.dropped:
         out.print(f"{state.dropped:,} more rows are of cells that the study has no more")
     if not state.reproducible:
@@ -100,7 +99,8 @@ def show_status(state: Status, folder: Path) -> None:
     who = state.running
     if who is not None:
         out.print(
-            f"running: process {who.get('process')} on {who.get('host')}, since {who.get('since')}"
+            f"running: process {who.get('process')} on {who.get('host')}, since "
+            f"{who.get('since')}{_left(state.seconds_left)}"
         )
     elif state.missing or state.failed:
         _next(out, state.missing, state.failed)
@@ -122,3 +122,13 @@ def _next(out: Any, missing: int, failed: int) -> None:
 
 def _times(ratio: float | None) -> str | None:
     return None if ratio is None else f"{ratio:.3f}x"
+
+
+def _left(seconds: float | None) -> str:
+    return "" if seconds is None else f"; done in about {_duration(seconds)}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

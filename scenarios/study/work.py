@@ -26,8 +26,8 @@ class OtherCode(AlloclabError):
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Cells of one instance, with all that a worker anywhere needs to run them.
+class Piece:
+    """Cells of one instance.
 
     Parameters
     ----------
@@ -35,20 +35,37 @@ class Batch:
         Those of one seed stand together, so that the problem is lowered once for them.
     scenario : Scenario
     shared : dict
-        Columns that are the same in all rows.
+        Columns that are the same in all their rows.
+    """
+
+    cells: tuple[Cell, ...]
+    scenario: Scenario = field(repr=False)
+    shared: Row = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Cells that go to a worker together, with all that a worker anywhere needs to run them.
+
+    Parameters
+    ----------
+    pieces : tuple of Piece
     seconds, evaluations : budget of each search, or None
     engine : str
     semantics : int
         Of the process that planned.
     """
 
-    cells: tuple[Cell, ...]
-    scenario: Scenario = field(repr=False)
-    shared: Row = field(repr=False)
+    pieces: tuple[Piece, ...]
     seconds: float | None
     evaluations: int | None
     engine: str
     semantics: int = SEMANTICS
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """Those of all pieces."""
+        return tuple(cell for piece in self.pieces for cell in piece.cells)
 
 
 def run_batch(batch: Batch) -> list[Row]:
@@ -61,14 +78,18 @@ def run_batch(batch: Batch) -> list[Row]:
     """
     _single_thread()
     _check_code(batch)
-    return list(_rows(batch))
+    return [row for piece in batch.pieces for row in _rows(batch, piece)]
 
 
-def failed_row(batch: Batch, cell: Cell, error: str) -> Row:
-    """The row of a cell that gave no result."""
+def failed_rows(batch: Batch, error: str) -> list[Row]:
+    """The rows of a batch that gave no result."""
+    return [_failed(batch, piece, cell, error) for piece in batch.pieces for cell in piece.cells]
+
+
+def _failed(batch: Batch, piece: Piece, cell: Cell, error: str) -> Row:
     text = " ".join(error.split()) or "failed without a word"
     return {
-        **batch.shared,
+        **piece.shared,
         "cell": cell.key,
         "scheduler": cell.scheduler,
         "scheduler_version": cell.version,
@@ -80,23 +101,26 @@ def failed_row(batch: Batch, cell: Cell, error: str) -> Row:
     }
 
 
-def _rows(batch: Batch) -> Iterator[Row]:
+def _rows(batch: Batch, piece: Piece) -> Iterator[Row]:
     from scenarios.information.estimate import planning
 
     seed: int | None = None
     problem: Problem | None = None
     given: Problem | None = None
     trouble = ""
-    for cell in batch.cells:
-        if problem is None or cell.seed != seed:
+    for cell in piece.cells:
+        if cell.seed != seed:
             seed, trouble = cell.seed, ""
             try:
-                problem = batch.scenario.problem(seed=cell.seed)
-                given = planning(batch.scenario, cell.seed, problem)
+                problem = piece.scenario.problem(seed=cell.seed)
+                given = planning(piece.scenario, cell.seed, problem)
             except Exception as error:  # its cells fail, the others go on
                 problem, trouble = None, _said(error)
         start, clock = datetime.now(UTC), time.perf_counter()
-        row = _row(batch, cell, problem, given, trouble)
+        if problem is None:
+            row = _failed(batch, piece, cell, trouble)
+        else:
+            row = _row(batch, piece, cell, problem, given)
         row |= {
             "cell_seconds": time.perf_counter() - clock,
             "started": start,
@@ -106,25 +130,21 @@ def _rows(batch: Batch) -> Iterator[Row]:
         yield row
 
 
-def _row(
-    batch: Batch, cell: Cell, problem: Problem | None, given: Problem | None, trouble: str
-) -> Row:
+def _row(batch: Batch, piece: Piece, cell: Cell, problem: Problem, given: Problem | None) -> Row:
     from scenarios.rows import run_one
 
-    if problem is None:
-        return failed_row(batch, cell, trouble)
     limits = (batch.seconds, batch.evaluations)
     try:
         run = run_one(problem, cell.scheduler, cell.seed, limits, batch.engine, planning=given)
     except Exception as error:
-        return failed_row(batch, cell, _said(error))
+        return _failed(batch, piece, cell, _said(error))
     if run.outcome is None:
-        return failed_row(batch, cell, str(run.row["error"]))
+        return _failed(batch, piece, cell, str(run.row["error"]))
     if run.outcome.status == "interrupted":
         raise KeyboardInterrupt
     found = {**run.row, "search_status": run.row["status"]}
     return {
-        **batch.shared,
+        **piece.shared,
         **found,
         "cell": cell.key,
         "scheduler_version": cell.version,

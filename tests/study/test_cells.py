@@ -132,3 +132,10 @@ def test_keys_are_the_same_in_another_process(file: Path) -> None:
         env={**os.environ, "PYTHONHASHSEED": "7"}, check=True,
     )  # fmt: skip
     assert run.stdout.strip() == plan(study.load(file)).cells[-1].key
+
+
+def test_the_key_of_an_instance_is_the_digest_of_what_it_is_made_of(study: Study) -> None:
+    planned = plan(study)
+    instance, content = planned.instances[1], scenario_content(planned.scenario(1))
+    whole = {"label": instance.label, "parameters": {"family": "layered", "ccr": 5}}
+    assert instance.key == digest({**whole, "content": content})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import cache
 from pathlib import Path
@@ -17,9 +17,10 @@ from scenarios.study import Plan, plan
 from scenarios.study import run as run_module
 from scenarios.study.batching import MOST, TARGET, Queue
 from scenarios.study.cells import Cell
+from scenarios.study.pools import GivenPool
 from scenarios.study.run import DIED, Run
 from scenarios.study.store import Store
-from scenarios.study.work import Batch, OtherCode, run_batch
+from scenarios.study.work import Batch, OtherCode, Piece, run_batch
 from simulator.errors import AlloclabError
 from tests.study.conftest import small
 
@@ -100,9 +101,9 @@ def planned_small() -> Plan:
 
 def fake_rows(batch: Batch) -> list[dict[str, Any]]:
     return [
-        {**batch.shared, "cell": c.key, "scheduler": c.scheduler, "seed": c.seed, "status": "ok",
+        {**piece.shared, "cell": c.key, "scheduler": c.scheduler, "seed": c.seed, "status": "ok",
          "cell_seconds": 0.01}
-        for c in batch.cells
+        for piece in batch.pieces for c in piece.cells
     ]  # fmt: skip
 
 
@@ -182,10 +183,11 @@ def test_workers_with_other_code_end_the_sweep(tmp_path: Path) -> None:
     cells = tuple(
         Cell(c.key, c.instance, c.scheduler, c.version + 1, c.seed) for c in planned.cells[:1]
     )
-    batch = Batch(cells, planned.scenario(0), {}, None, 50, "auto")
+    batch = Batch((Piece(cells, planned.scenario(0), {}),), None, 50, "auto")
     with pytest.raises(AlloclabError, match="its scheduler heft has version"):
         run_batch(batch)
-    other = Batch(planned.cells[:1], planned.scenario(0), {}, None, 50, "auto", semantics=99)
+    piece = Piece(planned.cells[:1], planned.scenario(0), {})
+    other = Batch((piece,), None, 50, "auto", semantics=99)
     with pytest.raises(AlloclabError, match="install the same alloclab everywhere"):
         run_batch(other)
 
@@ -205,15 +207,12 @@ def cells(counts: list[int]) -> list[Cell]:
     workers=st.integers(1, 8),
 )
 @settings(max_examples=50, deadline=None)
-def test_batches_cover_all_cells_in_order_instance_by_instance(
-    counts: list[int], seconds: float, workers: int
-) -> None:
+def test_batches_cover_all_cells_in_order(counts: list[int], seconds: float, workers: int) -> None:
     every = cells(counts)
     queue, taken = Queue(every), list[Cell]()
     while queue:
         batch = queue.take(workers)
         assert 1 <= len(batch) <= MOST
-        assert len({c.instance for c in batch}) == 1
         expected = sum(queue.expected(c.scheduler) for c in batch)
         assert len(batch) == 1 or expected <= TARGET * (1 + 1e-9)
         taken += batch
@@ -234,3 +233,16 @@ def test_what_is_put_back_comes_next() -> None:
     queue.put_back(batch)
     assert len(queue) == 6
     assert queue.take(1)[0] == batch[0]
+
+
+def test_a_given_executor_that_broke_is_not_replaced() -> None:
+    with ThreadPoolExecutor(3) as executor:
+        pool = GivenPool(executor)
+        assert (pool.workers(), pool.capacity()) == (3, 6)
+        killed = type("KilledWorker", (Exception,), {})("dask gave it up")
+        assert pool.lost(killed)
+        pool.renew()  # Dask has other workers
+        assert pool.lost(BrokenProcessPool("dead"))
+        assert not pool.lost(ValueError("no death"))
+        with pytest.raises(AlloclabError, match="the same sweep with a new one goes on"):
+            pool.renew()

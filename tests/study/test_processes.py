@@ -95,24 +95,21 @@ def test_a_killed_worker_is_replaced(tmp_path: Path, here: Executor) -> None:
     assert (read(hurt)["status"] == "ok").all()
 
 
-@pytest.mark.slow
 def test_a_dask_cluster_gives_the_same_rows(tmp_path: Path, here: Executor) -> None:
     distributed = pytest.importorskip("distributed")
     file = tmp_path / "small.yaml"
     file.write_text(TEXT)
     study = load(file)
     sweep(study, tmp_path / "whole", executor=here)
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
-    ) as cluster:
-        address = cluster.scheduler_address
-        if not address.startswith("tcp://"):  # workers in this process may talk without a port
-            with distributed.Client(cluster) as client:
-                swept = sweep(study, tmp_path / "dask", executor=client.get_executor(pure=False))
-        else:
-            swept = sweep(study, tmp_path / "dask", executor=address.replace("tcp", "dask"))
-    assert swept.done == 16
+    settings = {"processes": False, "protocol": "tcp://", "dashboard_address": None}
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, **settings) as cluster:
+        address = cluster.scheduler_address.replace("tcp", "dask")
+        swept = sweep(study, tmp_path / "dask", executor=address)
+        with distributed.Client(cluster, set_as_default=False) as client:
+            given = sweep(study, tmp_path / "given", executor=client.get_executor(pure=False))
+    assert (swept.done, given.done) == (16, 16)
     equal(read(tmp_path / "dask"), read(tmp_path / "whole"))
+    equal(read(tmp_path / "given"), read(tmp_path / "whole"))
 
 
 @pytest.mark.slow

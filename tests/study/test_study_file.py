@@ -190,6 +190,15 @@ def test_a_point_that_cannot_be_built_is_named(text: str, words: str) -> None:
         ("parameters: {grid: {cluster: [edge-clod]}}", "unknown cluster 'edge-clod'; did you mean"),
         ("parameters: {grid: {cluster: [3]}}", "cluster: expected a name or a file, got 3"),
         ("parameters: {grid: {rate: [1 kg]}}", "rate"),
+        ("parameters: {grid: {cuts: [2]}}", "cuts"),
+        (
+            "parameters: {grid: {information: [blnd]}}",
+            "unknown information 'blnd'; did you mean 'blind'?",
+        ),
+        (
+            "parameters: {grid: {information: ['calibrated[file=x]']}}",
+            "which a study cannot vouch for",
+        ),
     ],
 )
 def test_a_parameter_that_does_not_apply_is_named(
