@@ -51,7 +51,7 @@ def _paint(square: Square) -> Any:
     left = 0.35 + max(style.text_width(name, size) for name in rows) / 72
     below = 0.25 + max(style.text_width(name, size) for name in columns) / 72
     width = left + max(cell * len(columns), 3.2) + 0.75
-    height = below + cell * len(rows) + 0.85
+    height = below + cell * len(rows) + 0.62
     figure = style.new_figure(width, height)
     axes = figure.add_axes((
         left / width, below / height,

@@ -97,7 +97,7 @@ class AllocationEnv(gymnasium.Env[Observation, int]):
         n_tasks, n_nodes = self.shape
         count = n_nodes if actions == "node" else n_tasks * n_nodes
         self.action_space = spaces.Discrete(count)  # type: ignore[assignment]
-        self.observation_space = _space(n_tasks, n_nodes, count)
+        self.observation_space = _space(n_tasks, n_nodes, count)  # type: ignore[assignment]
         self.steps: Steps | None = None
 
     # ----- an episode ------------------------------------------------------------------------
@@ -138,13 +138,14 @@ class AllocationEnv(gymnasium.Env[Observation, int]):
             return self._look(), 0.0 if allowed else -self.penalty, False, cut, info
         info = self._info()
         reward = (before - steps.makespan) / self.unit if self.reward == "increase" else 0.0
-        if steps.done:
+        ended = steps.placed == len(steps.node)
+        if ended:
             allocation = steps.plan().allocation(self.problem)
             objective = self.problem.objective_of(allocation)
             info |= {"allocation": allocation, "objective": objective}
             reward = -objective / self.heft_objective - self._returned
         self._returned += reward
-        return self._look(), float(reward), steps.done, False, info
+        return self._look(), float(reward), ended, False, info
 
     @property
     def next_task(self) -> int | None:
@@ -180,13 +181,14 @@ class AllocationEnv(gymnasium.Env[Observation, int]):
 
     def render(self) -> str | None:  # type: ignore[override]
         """The plan so far as text, for ``render_mode="ansi"``."""
-        if self.render_mode is None or self.steps is None:
+        steps = self.steps
+        if self.render_mode is None or steps is None:
             return None
         lines = []
         for n, name in enumerate(self.problem.node_names):
-            mine = sorted(np.flatnonzero(self.steps.node == n), key=lambda t: self.steps.start[t])
-            words = [f"{self.problem.task_names[t]} {self.steps.start[t]:.4g}.."
-                     f"{self.steps.finish[t]:.4g} s" for t in mine]  # fmt: skip
+            mine = sorted(np.flatnonzero(steps.node == n), key=lambda t: steps.start[t])
+            words = [f"{self.problem.task_names[t]} {steps.start[t]:.4g}.."
+                     f"{steps.finish[t]:.4g} s" for t in mine]  # fmt: skip
             lines.append(f"{name}: {', '.join(words) or 'nothing'}")
         return "\n".join(lines)
 
