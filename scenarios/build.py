@@ -111,8 +111,12 @@ def _graph(given: StreamSpec, models: Models) -> TaskGraph:
 
     with at("module"):
         made = from_spec(given.module)
-    groups = {key: tuple(map(tuple, getattr(given, key))) for key in ("place_with", "apart")}
-    return replace(made, **groups, accuracy_rule=given.accuracy)
+    return replace(
+        made,
+        place_with=tuple(tuple(group) for group in given.place_with),
+        apart=tuple(tuple(group) for group in given.apart),
+        accuracy_rule=given.accuracy,
+    )
 
 
 def _generated(given: StreamSpec, cluster: Cluster | None) -> Scenario | None:

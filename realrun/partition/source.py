@@ -25,7 +25,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import torch
@@ -154,7 +154,8 @@ def _made(origin: str, path: Path, name: str) -> tuple[nn.Module, tuple[Any, ...
         code = _executed(origin, path)
         factory = getattr(code, name, None)
         if factory is None:
-            known = [n for n, v in vars(code).items() if callable(v) and not n.startswith("_")]
+            made_here = {n: v for n, v in vars(code).items() if isinstance(v, FunctionType)}
+            known = [n for n, v in made_here.items() if v.__module__ == code.__name__]
             raise unknown("factory", name, known, where=origin)
         try:
             with torch.random.fork_rng(devices=[]):
@@ -296,4 +297,6 @@ def _quiet() -> Iterator[None]:
 def _said(error: BaseException) -> str:
     """The first line of what an error says that says something."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:200] if lines else type(error).__name__
+    if not lines:
+        return type(error).__name__
+    return lines[0].partition(" (unhinted:")[0][:200]
