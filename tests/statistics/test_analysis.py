@@ -194,7 +194,7 @@ def test_one_cell_with_two_answers_is_refused_and_with_equal_ones_counted_once()
 VALUES = st.lists(st.lists(st.floats(0.5, 20), min_size=3, max_size=3), min_size=3, max_size=6)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(VALUES, st.randoms(use_true_random=False))
 def test_neither_order_nor_size_of_an_instance_matters(values, random) -> None:
     frame = rows(values)
@@ -213,7 +213,7 @@ def test_neither_order_nor_size_of_an_instance_matters(values, random) -> None:
     assert np.allclose(a[numbers].to_numpy(), b[numbers].to_numpy(), equal_nan=True)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(VALUES)
 def test_the_baseline_seen_from_the_other_side(values) -> None:
     a = by_name(analyse(rows(values), baseline="a", settings=QUICK))["b"]

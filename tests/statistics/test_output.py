@@ -91,8 +91,9 @@ def test_figures_are_drawn_and_name_every_scheduler(written) -> None:
 
 
 def test_what_an_earlier_analysis_wrote_does_not_stay(tmp_path) -> None:
-    analyse(study(), settings=QUICK).write(tmp_path)
-    (tmp_path / "mine.txt").write_text("kept")
+    for name in ("figures/ranks.png", "figures/levels.svg", "tables/ranks.tex", "mine.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("of an earlier analysis")
     two = study()[lambda f: f["scheduler"].isin(NAMES[:2])].drop(columns="param.ccr")
     files = analyse(two.assign(family="fft"), settings=QUICK).write(tmp_path)
     there = {p for p in tmp_path.rglob("*") if p.is_file()}

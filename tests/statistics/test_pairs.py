@@ -121,7 +121,7 @@ def test_holm_by_hand() -> None:
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=8)
 def test_holm_lies_between_raw_and_bonferroni_in_the_same_order(p: list[float]) -> None:
     adjusted = holm(p)
     for raw, found in zip(p, adjusted, strict=True):
