@@ -28,7 +28,7 @@ def report(
     ] = "png,svg,pdf",
     json: JsonFlag = False,
 ) -> None:
-    """Make one HTML file of a folder of results: tables, charts, Gantt, provenance; opens offline."""
+    """Make one HTML file of a folder of results: tables, charts, Gantt charts; opens offline."""
     from scenarios import report as work
     from scenarios import tables
 

@@ -56,7 +56,7 @@ def geometric(values: pd.Series) -> float:
 
 
 def overview(good: pd.DataFrame) -> pd.DataFrame:
-    """One row a scheduler, nearest to the best first; only cases that all of them answered count."""
+    """One row a scheduler, nearest to the best first; cases that all of them answered count."""
     whole = good.groupby(["instance", "seed"])["scheduler"].transform("nunique")
     common = good[whole == good["scheduler"].nunique()]
     common = good if common.empty else common
@@ -74,7 +74,7 @@ def overview(good: pd.DataFrame) -> pd.DataFrame:
 
 
 def factors_of(frame: pd.DataFrame) -> list[Factor]:
-    """Parameters, family and scenario, as far as they have several values."""
+    """Parameters, family and scenario with several values; numbers first, seeds last."""
     out = []
     names = [c for c in frame if c.startswith("param.")]
     for name in [*names, *(c for c in ("family", "scenario") if f"param.{c}" not in names)]:
@@ -90,7 +90,7 @@ def factors_of(frame: pd.DataFrame) -> list[Factor]:
             continue
         log = numeric and distinct[0] > 0 and distinct[-1] / distinct[0] >= 20
         out.append(Factor(name, label, distinct, numeric, log))
-    return out
+    return sorted(out, key=lambda f: ("seed" in f.column, not f.numeric))
 
 
 def measures_of(frame: pd.DataFrame) -> list[str]:
@@ -133,7 +133,7 @@ def levels_charts(
             heats[key] = _heat(means, factor, measure)
     choices = [("Measure", [words(m) for m in measures]), ("Over", [f.label for f in factors])]
     return (Chart("Lines", lines, choices, "Geometric means of ratios, else means."),
-            Chart("Heat map", heats, choices, "Schedulers from the best, on top, to the worst."))  # fmt: skip
+            Chart("Heat map", heats, choices, "The best scheduler on top."))  # fmt: skip
 
 
 def _means(good: pd.DataFrame, factor: Factor, measure: str) -> pd.DataFrame:
@@ -193,15 +193,13 @@ def pareto(good: pd.DataFrame, measures: Sequence[str]) -> Chart:
         rest = [p for i, p in enumerate(points) if i not in front]
         series = [
             Series("not dominated", [x for x, *_ in best], [y for _, y, _ in best], line="step",
-                   text=[s for *_, s in best]),
+                   text=[s for *_, s in best], labelled=True),
             Series("dominated", [x for x, *_ in rest], [y for _, y, _ in rest], line="",
-                   colour="muted", text=[s for *_, s in rest]),
+                   colour="muted", text=[s for *_, s in rest], labelled=True),
         ]  # fmt: skip
         plots[str(len(options))] = Plot("lines", axis_of(a), axis_of(b), series)
         options.append(words(b))
-    note = (
-        "One point a scheduler; quicker is left. No other is better in both than one on the line."
-    )
+    note = "One point a scheduler; quicker is left. Nothing beats in both what is on the line."
     return Chart("Quality against time", plots, [("Quality", options)], note)
 
 

@@ -29,7 +29,7 @@ PERCENT = ("utilisation", "slo_attainment", "communication_share", "critical_com
 
 
 def parts_of(trace: Trace) -> dict[str, float]:
-    """Mean seconds of each part of the latency over the completed requests; empty if there are none."""
+    """Mean seconds of each part of the latency over the completed requests; empty without any."""
     parts = latency_parts(trace.record)
     done = ~np.isnan(parts[:, 0])
     if not done.any():
@@ -45,15 +45,16 @@ def parts_chart(parts: Mapping[str, Mapping[str, float]], title: str, note: str 
         for i, part in enumerate(PARTS)
         if any(parts[name][part] > 0 for name in names)
     ]
-    plot = Plot("stacked", Axis("mean seconds of a request", "seconds", zero=True),
+    plot = Plot("stacked", Axis("mean latency of a request", "seconds", zero=True),
                 Axis("", "text"), series)  # fmt: skip
     return Chart.of(title, plot, note)
 
 
-def section(panels: Sequence[tuple[str, Trace]]) -> Section:
-    """Latency by parts, use of nodes and links, and the chain of the slowest request."""
+def section(every: Sequence[tuple[str, Trace]], shown: int) -> Section:
+    """Latency by parts of all runs; nodes, links and slowest request of the first ones."""
+    panels = every[:shown]
     blocks: list[Any] = []
-    parts = {name: parts_of(trace) for name, trace in panels}
+    parts = {name: parts_of(trace) for name, trace in every}
     if any(parts.values()):
         blocks.append(parts_chart(parts, "Latency by parts"))
     blocks.append(_places(panels, "by_node", "Nodes"))

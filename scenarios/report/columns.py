@@ -29,14 +29,18 @@ HINTS = {
     "slr": "Makespan over the longest chain of least durations",
 }
 KINDS = {
-    "gap": "percent", "cpu_seconds": "seconds", "wall_seconds": "seconds", "cell_seconds": "seconds",
-    "ratio": "ratio", "evaluations": "count", "seed": "count", "seeds": "count", "semantics": "count",
+    "gap": "percent", "ratio": "ratio", "cpu_seconds": "seconds", "wall_seconds": "seconds",
+    "cell_seconds": "seconds", "evaluations": "count", "seed": "count", "seeds": "count",
+    "semantics": "count", "best in": "percent", "lost requests in": "percent", "vs best": "ratio",
+    "cells": "count",
 }  # fmt: skip
 LABELS = {
     "ratio": "vs best",
     "cpu_seconds": "CPU",
     "gap": "gap to bound",
     "balance": "max/mean busy",
+    "slr": "SLR",
+    "slo_attainment": "SLO met",
 }
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from html import escape
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
-
-from markupsafe import escape
 
 from scenarios.report.draw_graph import CHAR, colour_of
 from simulator.units import format_si
@@ -28,7 +28,8 @@ def cluster_svg(cluster: Cluster, used: Iterable[int] = ()) -> str:
     if len(cluster.nodes) > MOST_NODES:
         return ""
     edges = connections(cluster)
-    wide = max(min(len(n.name), 24) for n in cluster.nodes) * CHAR + 20
+    labels = [text for n in cluster.nodes for text in (n.name, n.device or n.kind)]
+    wide = max(min(len(text), 24) for text in labels) * CHAR + 20
     places, width, height = _layout(cluster, edges, wide)
     lines = [_line(cluster, a, b, links, places, len(edges) <= FEW_LINKS)
              for (a, b), links in edges.items()]  # fmt: skip
@@ -55,7 +56,7 @@ def connections(cluster: Cluster) -> dict[tuple[Vertex, Vertex], list[int]]:
     ends = _Places()
     at: dict[tuple[int, int], set[int]] = {}
     for (a, b), route in cluster.routes.items():
-        for first, second in zip(route, route[1:], strict=False):
+        for first, second in pairwise(route):
             ends.join((first, 1), (second, 0))
         at.setdefault((route[0], 0), set()).add(a)
         at.setdefault((route[-1], 1), set()).add(b)
@@ -77,8 +78,8 @@ def connections(cluster: Cluster) -> dict[tuple[Vertex, Vertex], list[int]]:
     out: dict[tuple[Vertex, Vertex], list[int]] = {}
     travelled = sorted({link for route in cluster.routes.values() for link in route})
     for link in travelled:
-        a, b = sorted((vertex((link, 0)), vertex((link, 1))))
-        out.setdefault((a, b), []).append(link)
+        ends_of = sorted((vertex((link, 0)), vertex((link, 1))))
+        out.setdefault((ends_of[0], ends_of[1]), []).append(link)
     for mine, joint in alike.items():
         for n in mine:
             out.setdefault((("joint", joint), ("node", n)), [])
@@ -106,7 +107,7 @@ def _layout(cluster: Cluster, edges: Any, wide: float) -> tuple[dict[Vertex, Any
     """Pixel positions by the method of Kamada and Kawai, started from a circle."""
     import networkx as nx
 
-    graph = nx.Graph()
+    graph: Any = nx.Graph()
     graph.add_nodes_from(("node", n) for n in range(len(cluster.nodes)))
     graph.add_edges_from(pair for pair in edges if pair[0] != pair[1])
     many = len(graph)
@@ -152,9 +153,9 @@ def _line(
     )
     if not labelled or not links:
         return line
-    rate = {format_si(cluster.links[i].bandwidth, "B/s") for i in links}
-    wait = {format_si(cluster.links[i].latency_s, "s") for i in links}
-    text = f"{' / '.join(sorted(rate))}, {' / '.join(sorted(wait))}"
+    rates = {format_si(cluster.links[i].bandwidth, "B/s") for i in links}
+    waits = {format_si(cluster.links[i].latency_s, "s") for i in links}
+    text = f"{' / '.join(sorted(rates))}, {' / '.join(sorted(waits))}"
     x, y = (xa + xb) / 2, (ya + yb) / 2
     return line + f'<text class="over" x="{x:.1f}" y="{y - 4:.1f}">{escape(text)}</text>'
 

@@ -11,9 +11,8 @@ References
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import TYPE_CHECKING
-
-from markupsafe import escape
 
 from simulator.charts import style
 from simulator.units import format_si
@@ -25,8 +24,11 @@ if TYPE_CHECKING:
 MOST_TASKS = 250
 """Tasks up to which a graph is drawn."""
 
-CHAR = 6.6
+CHAR = 7.0
 """Width of a character in the drawing's font of 12 pixels, a little more than the mean."""
+
+FEW_EDGES = 12
+"""Edges up to which each carries its bytes."""
 
 SWEEPS = 8
 
@@ -44,8 +46,11 @@ def graph_svg(trace: Trace, stream: Stream, tasks: Sequence[int]) -> str:
             problem.variant_names[t][record.variant[t]])
         for i, t in enumerate(tasks)
     }  # fmt: skip
-    boxes, width, height = _boxes(layers, labels)
-    lines = [_line(trace, stream, e, index, boxes) for e in range(len(stream.graph.edges))]
+    labelled = len(stream.graph.edges) <= FEW_EDGES
+    boxes, width, height = _boxes(layers, labels, 96.0 if labelled else 64.0)
+    lines = [
+        _line(trace, stream, e, index, boxes, labelled) for e in range(len(stream.graph.edges))
+    ]
     shapes = [_box(boxes[t], labels[t], int(record.node[t])) for t in tasks]
     title = f"Task graph of {stream.name}, {len(tasks)} tasks"
     return (
@@ -115,17 +120,16 @@ Box = tuple[float, float, float, float]
 
 
 def _boxes(
-    layers: Sequence[Sequence[int]], labels: Mapping[int, tuple[str, str, str]]
+    layers: Sequence[Sequence[int]], labels: Mapping[int, tuple[str, str, str]], gap: float
 ) -> tuple[dict[int, Box], float, float]:
     """(x, y, width, height) of every task, and the size of the drawing."""
     most = max((len(layer) for layer in layers), default=1)
     row, high = (56.0, 38.0) if most <= 40 else (26.0, 20.0)
-    gap = 64.0
     height = most * row + 12
     boxes: dict[int, Box] = {}
     x = 8.0
     for layer in layers:
-        wide = max(min(max(len(text) for text in _texts(labels[t])), 26) for t in layer) * CHAR + 18
+        wide = max(len(text) for t in layer for text in _texts(labels[t])) * CHAR + 18
         step = height / len(layer)
         for i, t in enumerate(layer):
             boxes[t] = (x, (i + 0.5) * step - high / 2, wide, high)
@@ -139,7 +143,7 @@ def _texts(label: tuple[str, str, str]) -> tuple[str, str]:
     return _short(name), _short(second)
 
 
-def _short(text: str, most: int = 26) -> str:
+def _short(text: str, most: int = 34) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
@@ -167,8 +171,9 @@ def _box(box: Box, label: tuple[str, str, str], node: int) -> str:
 
 
 def _line(
-    trace: Trace, stream: Stream, e: int, index: Mapping[str, int], boxes: Mapping[int, Box]
-) -> str:
+    trace: Trace, stream: Stream, e: int, index: Mapping[str, int], boxes: Mapping[int, Box],
+    labelled: bool,
+) -> str:  # fmt: skip
     """A curve from producer to consumer; messages between nodes are drawn strong."""
     edge = stream.graph.edges[e]
     a, b = index[edge.src], index[edge.dst]
@@ -182,12 +187,17 @@ def _line(
         kind += " branch"
     bend = max((x1 - x0) / 2, 24)
     size = _bytes(trace, a, b)
-    words = f"{edge.label}{size}, {'between nodes' if node[a] != node[b] else 'on one node'}"
+    words = f"{edge.label}, {size}{'between nodes' if node[a] != node[b] else 'on one node'}"
     return (
         f'<path class="edge {kind}" d="M{x0:.1f},{y0:.1f} C{x0 + bend:.1f},{y0:.1f} '
         f'{x1 - bend:.1f},{y1:.1f} {x1:.1f},{y1:.1f}"><title>{escape(words)}</title></path>'
         f'<path class="tip" d="M{x1 - 6:.1f},{y1 - 3.5:.1f} L{x1:.1f},{y1:.1f} '
         f'L{x1 - 6:.1f},{y1 + 3.5:.1f} z"/>'
+    ) + (
+        f'<text class="over" x="{(x0 + x1) / 2:.1f}" y="{(y0 + y1) / 2 - 5:.1f}">'
+        f"{escape(size.removesuffix(', '))}</text>"
+        if labelled and size and x1 > x0
+        else ""
     )
 
 
@@ -196,4 +206,4 @@ def _bytes(trace: Trace, a: int, b: int) -> str:
     problem = trace.problem
     found = (problem.arrays.edge_src == a) & (problem.arrays.edge_dst == b)
     size = float(problem.bytes[found, trace.record.variant[a]].sum())
-    return f", {format_si(size, 'B')}" if size > 0 else ""
+    return f"{format_si(size, 'B')}, " if size > 0 else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,6 +92,9 @@ def _lines(axes: Axes, plot: Plot) -> None:
             marker="o" if s.markers else "", markersize=3, markeredgewidth=0,
             drawstyle="steps-post" if s.line == "step" else "default",
         )  # fmt: skip
+        for a, b, text in zip(x, y, s.text or (), strict=False) if s.labelled else ():
+            axes.annotate(text, (a, b), xytext=(0, 4), textcoords="offset points", ha="center",
+                          fontsize=6.5, color=style.INK)  # fmt: skip
     if plot.diagonal is not None:
         _diagonal(axes, plot)
     _scale(axes, "x", plot.x)
@@ -107,8 +111,8 @@ def _diagonal(axes: Axes, plot: Plot) -> None:
 
 
 def _points(s: Series) -> tuple[list[Any], list[float]]:
-    pairs = [(x, y) for x, y in zip(s.x, s.y, strict=True)
-             if y is not None and math.isfinite(y) and (isinstance(x, str) or math.isfinite(x))]  # fmt: skip
+    every = [(x, y) for x, y in zip(s.x, s.y, strict=True) if y is not None and math.isfinite(y)]
+    pairs = [(x, y) for x, y in every if isinstance(x, str) or math.isfinite(x)]
     return [style.arrows(x) if isinstance(x, str) else x for x, _ in pairs], [y for _, y in pairs]
 
 
@@ -158,7 +162,8 @@ def _heat(axes: Axes, plot: Plot) -> None:
 
     z = np.array([[math.nan if v is None else float(v) for v in row] for row in plot.z])
     good = z[np.isfinite(z)]
-    far = len(good) > 0 and good.min() > 0 and good.max() / good.min() > 30
+    limit = 2 if plot.z_axis.kind == "ratio" else 30
+    far = len(good) > 0 and good.min() > 0 and good.max() / good.min() > limit
     s = plot.series[0]
     text = plot.x.kind == "text"
     extent = None if text else (float(s.x[0]), float(s.x[-1]), len(s.y) - 0.5, -0.5)
@@ -176,8 +181,12 @@ def _heat(axes: Axes, plot: Plot) -> None:
     for side in axes.spines.values():
         side.set_visible(False)
     bar = axes.figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02)
-    bar.ax.yaxis.set_major_formatter(lambda v, _: written(plot.z_axis, v))
-    bar.ax.yaxis.set_minor_formatter(lambda v, _: "")
+    low, high = image.get_clim()
+    if high > low:
+        shares = np.linspace(0, 1, 5)
+        at = low * (high / low) ** shares if far else low + (high - low) * shares
+        bar.set_ticks(at.tolist(), labels=[written(plot.z_axis, v) for v in at.tolist()])
+    bar.ax.minorticks_off()
     bar.ax.tick_params(labelsize=6.5)
     bar.outline.set_visible(False)  # type: ignore[operator]
 
@@ -201,13 +210,17 @@ def _scale(axes: Axes, which: str, axis: Axis) -> None:
         getattr(axes, f"set_{which}scale")("log")
     elif axis.zero:
         getattr(axes, f"set_{which}lim")(**{"left" if which == "x" else "bottom": 0})
-    target.set_major_formatter(lambda v, _: written(axis, v))
     low, high = getattr(axes, f"get_{which}lim")()
     if axis.log and low > 0 and high / low > 10:
+        from matplotlib.ticker import LogLocator
+
+        steps = (1.0, 2.0, 5.0) if high / low < 3000 else (1.0,)
+        target.set_major_locator(LogLocator(subs=steps, numticks=12))
         target.set_minor_formatter(lambda v, _: "")
     elif axis.log:
-        target.set_minor_formatter(lambda v, _: written(axis, v))
-        axes.tick_params(axis=which, which="minor", labelsize=6)  # type: ignore[arg-type]
+        target.set_minor_formatter(lambda v, _: _tick(axis, v))
+        axes.tick_params(axis=which, which="minor", labelsize=7)  # type: ignore[arg-type]
+    target.set_major_formatter(lambda v, _: _tick(axis, v))
 
 
 def _mark(axes: Axes, direction: str, at: float, label: str) -> None:
@@ -219,6 +232,11 @@ def _mark(axes: Axes, direction: str, at: float, label: str) -> None:
     axes.annotate(label, place, xycoords=coords, xytext=(0, 2), textcoords="offset points",
                   ha="center" if across else "right", va="bottom", fontsize=6.5,
                   color=style.ACCENT)  # fmt: skip
+
+
+def _tick(axis: Axis, value: float) -> str:
+    """A value at an axis: no zeros behind the point."""
+    return re.sub(r"\.0+(?= )", "", written(axis, value))
 
 
 def written(axis: Axis, value: float) -> str:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simulator.arrays import BoolArray
-from simulator.charts.bars import Bars, executions, telling_request, transfers
+from simulator.charts.bars import Bars, executions, telling_request, telling_window, transfers
+from simulator.charts.view import MOST_BARS
 
 if TYPE_CHECKING:
     from simulator.trace import Trace
@@ -41,18 +42,18 @@ def panel(trace: Trace, title: str, most: int = MOST) -> dict[str, Any]:
         start, end, extra: float64 seconds, extra is the ready time of an execution and the bytes
         of a message; request, item: int32; row, lane: uint16; done: uint8), names of tasks,
         variants, edges and streams, ``spans`` (row, start, end, kind) of outages and slow-downs,
-        ``window`` (seconds), ``focus`` (a telling request or -1), ``count`` and ``all`` (intervals
-        that are here, and of the whole run).
+        ``window`` (seconds), ``first`` (what is shown at first, None for all), ``focus`` (a telling
+        request or -1), ``count`` and ``all`` (intervals that are here, and of the whole run).
     """
     tasks, messages = executions(trace), transfers(trace)
+    every = len(tasks) + len(messages)
     window, part = _window(trace, tasks, messages, most)
     if part:
         tasks, messages = tasks.within(window), messages.within(window)
     rows, of_node, of_link = _rows(trace, tasks, messages)
-    kept = [b.where(index[b.band] >= 0) for b, index in ((tasks, of_node), (messages, of_link))]
-    columns = _columns(trace, *kept, of_node, of_link)
-    every = len(trace.record.executions.start) + len(transfers(trace)) if part else len(
-        tasks) + len(messages)  # fmt: skip
+    tasks = tasks.where(of_node[tasks.band] >= 0)
+    messages = messages.where(of_link[messages.band] >= 0)
+    columns = _columns(trace, tasks, messages, of_node, of_link)
     focus = telling_request(trace)
     return {
         "title": title,
@@ -69,6 +70,7 @@ def panel(trace: Trace, title: str, most: int = MOST) -> dict[str, Any]:
         "requests": trace.record.n_requests,
         "spans": _spans(trace, of_node, of_link),
         "window": list(window),
+        "first": _first(trace),
         "focus": -1 if focus is None else focus,
         "makespan": trace.makespan,
     }
@@ -89,6 +91,12 @@ def _window(trace: Trace, tasks: Bars, messages: Bars, most: int) -> tuple[Any, 
     room = most * 9 // 10  # those that began before and reach into the window come on top
     low = max(min(middle - room // 2, len(starts) - room), 0)
     return (float(starts[low]), float(starts[low + room - 1])), True
+
+
+def _first(trace: Trace) -> list[float] | None:
+    """The part of a long run that is shown at first; None for all of it."""
+    found = telling_window(trace, executions(trace), MOST_BARS)
+    return None if found is None else list(found)
 
 
 def _rows(trace: Trace, tasks: Bars, messages: Bars) -> tuple[list[dict[str, Any]], Any, Any]:

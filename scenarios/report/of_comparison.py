@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scenarios.report import columns, placed, statistics
-from scenarios.report.breakdown import parts_chart, parts_of
 from scenarios.report.page import Axis, Chart, Page, Plot, Section, Series
 from scenarios.report.reading import (
     manifest,
@@ -48,11 +47,6 @@ def page(folder: Path) -> Page:
     ]  # fmt: skip
     if statistics.enough(rows):
         sections.insert(1, statistics.section(rows_of([folder])))
-    if len(traces) > 1:
-        parts = {name: parts_of(t) for name, t in traces.items()}
-        sections.append(Section("Why they differ", [parts_chart(
-            parts, "Latency by parts, by scheduler",
-            "Of the first seed; schedulers with the same allocation are one bar.")]))  # fmt: skip
     sections += placed.sections(list(traces.items()), shown=min(2, len(traces))) if traces else []
     every = columns.table("All runs", rows, objective, "One row for each scheduler and seed.",
                           leave=[objective])  # fmt: skip
@@ -162,7 +156,8 @@ def _figures(summary: Summary, objective: str, facts: Mapping[str, Any]) -> list
     worst = [r for r in summary if math.isfinite(r.get("ratio") or math.inf)]
     if len(worst) > 1:
         out.append((f"{worst[-1]['ratio']:.2f}×", f"worst against best ({worst[-1]['scheduler']})"))
-    out.append((str(len(facts.get("seeds", [0]))), "seeds"))
+    seeds = len(facts.get("seeds", [0]))
+    out.append((str(seeds), "seed" if seeds == 1 else "seeds"))
     return out
 
 
@@ -183,10 +178,10 @@ def _sentences(
         )
         behind = [r for r in good if r not in equal]
         if behind:
-            out.append(
-                f"The next best, {behind[0]['scheduler']}, is {_more(behind[0], best)} worse; the "
-                f"worst, {behind[-1]['scheduler']}, {_more(behind[-1], best)}."
-            )
+            out.append(f"The next best, {behind[0]['scheduler']}, is {_more(behind[0], best)}.")
+            if len(behind) > 1:
+                last = behind[-1]
+                out.append(f"The worst, {last['scheduler']}, is {_more(last, best)}.")
         if best.get("gap") is not None:
             out.append(
                 f"A lower bound that no allocation can beat is {100 * best['gap']:.1f} % away, so "
@@ -206,10 +201,11 @@ def _sentences(
 
 
 def _more(row: Mapping[str, Any], best: Mapping[str, Any]) -> str:
+    """How much worse a row is, in words."""
     if best["objective"] <= 0:
-        return "further"
+        return "worse"
     ratio = row["objective"] / best["objective"]
-    return f"{100 * (ratio - 1):.1f} %" if ratio < 3 else f"{ratio:.1f} times"
+    return f"{100 * (ratio - 1):.1f} % worse" if ratio < 3 else f"{ratio:.1f} times as high"
 
 
 def _drawings(traces: Mapping[str, Trace], name: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scenarios.report import placed
+from scenarios.report import columns, placed
 from scenarios.report.page import Axis, Chart, Column, Page, Plot, Section, Series, Table
 from scenarios.report.reading import (
     missing_trace,
@@ -48,8 +48,8 @@ def page(folder: Path) -> Page:
 def _both(data: Mapping[str, Any]) -> list[tuple[str, float, float]]:
     mine, real = data["predicted"], data["real"]
     keys = [*FIRST, *(k for k in RUN_UNITS if k not in FIRST)]
-    return [(k, mine[k], real[k]) for k in keys
-            if isinstance(mine.get(k), int | float) and isinstance(real.get(k), int | float)]  # fmt: skip
+    both = [(key, mine.get(key), real.get(key)) for key in keys]
+    return [(k, a, b) for k, a, b in both if columns.is_number(a) and columns.is_number(b)]
 
 
 def _table(data: Mapping[str, Any]) -> Table:
@@ -58,9 +58,9 @@ def _table(data: Mapping[str, Any]) -> Table:
          {"value": real, "shown": show(key, real)}, real / mine - 1 if mine > 0 else None]
         for key, mine, real in _both(data)
     ]  # fmt: skip
-    columns = [Column("metric"), Column("predicted", "raw"), Column("real", "raw"),
-               Column("real against predicted", "percent")]  # fmt: skip
-    return Table("Metrics, predicted and real", columns, rows, size=60)
+    heads = [Column("metric"), Column("predicted", "raw"), Column("real", "raw"),
+             Column("real against predicted", "percent")]  # fmt: skip
+    return Table("Metrics, predicted and real", heads, rows, size=60)
 
 
 def _task_errors(traces: Mapping[str, Any]) -> Chart:

@@ -71,8 +71,10 @@ def _sentences(
     metrics = data["metrics"]
     words = objective.replace("_", " ")
     done, total = int(metrics.get("completed", 0)), int(metrics.get("requests", 0))
-    out = [f"{data['scenario']}, placed by {data['allocated_by']}: {words} is "
-           f"{columns.words_of(objective, value)}; {done:,} of {total:,} requests completed."]  # fmt: skip
+    out = [
+        f"{data['scenario']}, placed by {data['allocated_by']}: {words} is "
+        f"{columns.words_of(objective, value)}; {done:,} of {total:,} requests completed."
+    ]
     if trace is None:
         return [*out, why or missing_trace("simulate")]
     out += where_it_goes(trace)

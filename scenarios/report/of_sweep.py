@@ -21,8 +21,8 @@ from scenarios.report.reading import manifest, provenance
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST_ROWS = 20_000
-"""Cells that the table of the page holds; the Parquet files have all."""
+MOST_VALUES = 250_000
+"""Values that a table of the page holds, about 4 MB; the Parquet files have all."""
 
 
 def page(folder: Path) -> Page:
@@ -84,18 +84,20 @@ def _failures(failed: pd.DataFrame) -> Table:
         *[c for c in failed if c.startswith("param.")],
         "error",
     ]
-    return columns.table("Errors", columns.records(failed[keys].head(MOST_ROWS)), size=20)
+    shown = failed[keys].head(MOST_VALUES // len(keys))
+    return columns.table("Errors", columns.records(shown), size=20)
 
 
 def _cells(frame: pd.DataFrame) -> Table:
-    shown = frame.head(MOST_ROWS)
+    shown = frame.head(MOST_VALUES // len(frame.columns))
     note = ""
     if len(frame) > len(shown):
-        note = f"The first {MOST_ROWS:,} of {len(frame):,}; the Parquet files have all."
+        note = f"The first {len(shown):,} of {len(frame):,}; the Parquet files have all."
     rows = columns.records(shown)
     for row in rows:
         row["cell"] = str(row["cell"])[:12]
-    return columns.table("Cells", rows, note=note, size=25)
+    twice = ["family"] if "param.family" in frame else []
+    return columns.table("Cells", rows, note=note, size=25, leave=twice)
 
 
 def _figures(frame: pd.DataFrame, good: pd.DataFrame) -> list[tuple[str, str]]:
@@ -115,19 +117,20 @@ def _sentences(frame: pd.DataFrame, good: pd.DataFrame, facts: dict[str, Any]) -
         table = overview(good)
         best = table.iloc[0]
         out.append(
-            f"Over all {len(good):,} cells with an answer {best['scheduler']} is nearest to the best "
-            f"found: {100 * (best[RATIO] - 1):.1f} % above it in the geometric mean, and best or "
-            f"equally good in {100 * best['best in']:.0f} % of the cases."
+            f"Over all {len(good):,} cells with an answer {best['scheduler']} is nearest to the "
+            f"best found: {100 * (best[RATIO] - 1):.1f} % above it in the geometric mean, and "
+            f"best or equally good in {100 * best['best in']:.0f} % of the cases."
         )
         if len(table) > 1:
             last = table.iloc[-1]
             out.append(f"Last is {last['scheduler']}, {100 * (last[RATIO] - 1):.1f} % above.")
         quick = table.loc[table["cpu_seconds"].idxmin()]
         if quick["scheduler"] != best["scheduler"] and best["cpu_seconds"] > 0:
-            share = best["cpu_seconds"] / max(quick["cpu_seconds"], 1e-12)
-            out.append(f"{quick['scheduler']} is the quickest: it takes a {share:,.0f}th of the CPU "
-                       f"time of {best['scheduler']}." if share >= 2 else
-                       f"{quick['scheduler']} is the quickest.")  # fmt: skip
+            times = best["cpu_seconds"] / max(quick["cpu_seconds"], 1e-12)
+            out.append(
+                f"The quickest is {quick['scheduler']}; {best['scheduler']} takes {times:,.3g} "
+                f"times its CPU time."
+            )
         out += _by_factor(good)
     cells = facts.get("cells")
     if isinstance(cells, int) and cells > len(frame):

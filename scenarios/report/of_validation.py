@@ -28,7 +28,7 @@ KINDS = (
     ("wall clock, kept", "wall_clock_survivors"), ("noise floor", "noise_floor"),
     ("rules alone", "rules_alone"),
 )  # fmt: skip
-"""What is compared with the predictions; "rules alone": the simulator fed with measured durations."""
+"""What is compared with the predictions; "rules alone": simulated with measured durations."""
 
 
 def page(folder: Path) -> Page:
@@ -131,9 +131,13 @@ def _scatter(data: Data, runs: pd.DataFrame) -> Chart:
         for j, (_, source) in enumerate(SOURCES):
             series = []
             for k, (pipeline, workers) in enumerate(keys):
-                mine = runs[(runs["pipeline"] == pipeline) & (runs["workers"] == workers)
-                            & (runs["load"] == load)]  # fmt: skip
-                series.append(_points(mine, f"{pipeline} on {workers}", measure, source, k))
+                mine = (runs["pipeline"] == pipeline) & (runs["workers"] == workers)
+                mine &= runs["load"] == load
+                grey = rejected if source == "real" else rejected & False
+                name = f"{pipeline} on {workers}"
+                for part, label, colour in ((~grey, name, k), (grey, f"{name}, rejected", "muted")):
+                    if (mine & part).any():
+                        series.append(_points(runs[mine & part], label, measure, source, colour))
             words = measure.replace("_", " ")
             plots[f"{i}|{j}"] = Plot(
                 "lines", Axis(f"predicted {words}", "seconds", log=True),
@@ -153,7 +157,7 @@ def _measure(data: Data, load: str) -> str:
     return "makespan"
 
 
-def _points(rows: pd.DataFrame, name: str, measure: str, source: str, colour: int) -> Series:
+def _points(rows: pd.DataFrame, name: str, measure: str, source: str, colour: int | str) -> Series:
     text = [
         f"{r['allocation']}, round {r.get('round', '')}" + (f", rejected: {r['rejected']}"
         if isinstance(r.get("rejected"), str) and r["rejected"] else "")
@@ -204,8 +208,9 @@ def _fidelity(data: Data) -> Table:
         for which, key in (("all runs", "fidelity"), ("kept runs", "fidelity_of_survivors")):
             f = group[key]
             by = ", ".join(f"{count} {rule}" for rule, count in f["by_rule"].items())
-            rows.append([name, which, f["checked"], f["violations"], f["share"], by or None,
-                         f["messages"], f["message_error_median_s"], f["message_error_p90_s"]])  # fmt: skip
+            late = [f[f"message_error_{k}_s"] for k in ("median", "p90")]
+            counts = [f[k] for k in ("checked", "violations", "share")]
+            rows.append([name, which, *counts, by or None, f["messages"], *late])
     columns_ = [
         Column("pipeline"), Column("of"), Column("executions", "count"),
         Column("violations", "count"), Column("share", "percent"), Column("by rule"),
@@ -232,8 +237,8 @@ def _figures(data: Data) -> list[tuple[str, str]]:
     out = []
     for load, measure, errors in _headline(data):
         if (e := errors.get("durations")) is not None:
-            out.append((f"{100 * e['median']:.1f} %",
-                        f"median error of durations, {load} load, {measure.replace('_', ' ')}"))  # fmt: skip
+            words = f"median error of durations, {load} load, {measure.replace('_', ' ')}"
+            out.append((f"{100 * e['median']:.1f} %", words))
     _, group = _groups(data)[-1]
     right = [f[k] for f in group["loads"].values() for k in ("ranking_of_durations",) if f.get(k)]
     apart = sum(r["pairs_apart"] for r in right)
@@ -251,14 +256,14 @@ def _sentences(data: Data, why: str) -> list[str]:
             if (e := errors.get(key)) is not None:
                 out.append(
                     f"In {load} load the {measure.replace('_', ' ')} by {label} is off by "
-                    f"{100 * e['median']:.1f} % in the median and {100 * e['p90']:.1f} % at the 90th "
-                    f"percentile ({e['runs']} runs of {e['allocations']} allocations)."
+                    f"{100 * e['median']:.1f} % in the median and {100 * e['p90']:.1f} % at the "
+                    f"90th percentile ({e['runs']} runs of {e['allocations']} allocations)."
                 )
     for p in data["pipelines"]:
         total = f"{p['existing']:,}" if p["existing_is_exact"] else f"at most {p['existing']:,}"
         text = (f"{p['pipeline']} on {p['workers']}: {p['allocations']} of {total} distinct "
-                f"allocations, {p['runs']} runs, {100 * p['rejected_share']:.0f} % rejected by rules "
-                f"fixed beforehand")  # fmt: skip
+                f"allocations, {p['runs']} runs, {100 * p['rejected_share']:.0f} % rejected by "
+                f"rules fixed beforehand")  # fmt: skip
         out.append("; ".join([text, *p["remarks"]]) + ".")
     return [*out, why] if why else out
 

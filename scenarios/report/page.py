@@ -1,4 +1,4 @@
-"""What a report consists of, as plain data: the page's scripts draw it, and matplotlib can as well."""
+"""What a report consists of, as plain data that scripts of the page and matplotlib can draw."""
 
 from __future__ import annotations
 
@@ -77,6 +77,8 @@ class Series:
     markers : bool
     text : sequence of str or None
         What hovering over a point adds.
+    labelled : bool
+        Whether `text` is written beside every point.
     """
 
     name: str
@@ -88,6 +90,7 @@ class Series:
     line: str = "line"
     markers: bool = True
     text: Sequence[str] | None = None
+    labelled: bool = False
 
 
 @dataclass(frozen=True)

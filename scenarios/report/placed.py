@@ -41,7 +41,7 @@ def sections(panels: Sequence[tuple[str, Trace]], title: str = "", shown: int = 
     found = [
         Section("What ran where and when", [gantt], GANTT_WORDS),
         timelines.section(panels[:shown]),
-        breakdown.section(panels[:shown]),
+        breakdown.section(panels, shown),
         Section("Metrics", [breakdown.metrics_table(panels[:shown])]),
         placement(panels[0][1]),
     ]

@@ -22,7 +22,6 @@ def render(page: Page) -> str:
     A content security policy forbids every request.
     """
     from jinja2 import Environment
-    from markupsafe import Markup
 
     blocks: dict[str, Any] = {}
     sections = [_section(i, section, blocks) for i, section in enumerate(page.sections)]
@@ -33,10 +32,10 @@ def render(page: Page) -> str:
     return template.render(
         page=page,
         sections=sections,
-        data=Markup(json_block(data)),
-        styles=Markup(_asset("assets/report.css")),
-        plotly=Markup(_plotly()) if charts else "",
-        scripts=[Markup(_asset(f"assets/{name}")) for name in SCRIPTS],
+        data=json_block(data),
+        styles=_asset("assets/report.css"),
+        plotly=_plotly() if charts else "",
+        scripts=[_asset(f"assets/{name}") for name in SCRIPTS],
         version=_version(),
     )
 

@@ -36,8 +36,8 @@ def curves(path: Path, objective: str) -> list[Chart]:
                 line="" if single else "step",
             ))  # fmt: skip
         series.sort(key=lambda s: s.line == "")
-        plots[str(i)] = Plot("lines", Axis(label, kind, log=True),
-                             Axis(f"best {words} so far", axis_kind(objective)), series)  # fmt: skip
+        best = Axis(f"best {words} so far", axis_kind(objective))
+        plots[str(i)] = Plot("lines", Axis(label, kind, log=True), best, series)
     note = "Under the luck that the search may look at. Grey dots: schedulers that answer once."
     return [Chart("Best so far", plots, [("Over", ["CPU time", "evaluations"])], note)]
 
@@ -66,7 +66,7 @@ def fronts(folder: Path) -> list[Any]:
             options.append(f"{a} and {b}".replace("_", " "))
         choices = [("Objectives", options)] if len(options) > 1 else []
         if not choices:
-            plots = {"": plot for plot in plots.values()}
+            plots = {"": plots["0"]} if plots else {}
         if plots:
             out.append(Chart(title, plots, choices, "All objectives are minimised."))
         columns = [column(str(name), frame[name].tolist()) for name in frame]

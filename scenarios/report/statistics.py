@@ -35,7 +35,7 @@ def section(frame: pd.DataFrame) -> Section:
         blocks.append(_ranks(found))
     if found.profiles is not None and len(found.profiles.ratios):
         blocks.append(profile(found.profiles))
-    return Section("How sure that is", blocks, " ".join(found.summary))
+    return Section("How sure that is", blocks, "\n".join(found.summary))
 
 
 def _table(a: Analysis) -> Table:
@@ -74,7 +74,8 @@ def _effects(a: Analysis) -> Chart | None:
         "bars", Axis(f"ratio to {a.baseline}", "ratio", log=True), Axis("", "text"),
         [Series("effect", values, names, ends[0], ends[1])], [("x", 1.0, "equal")],
     )  # fmt: skip
-    note = f"Geometric means with {100 * a.settings.confidence:g} % bootstrap intervals over instances."
+    share = f"{100 * a.settings.confidence:g} %"
+    note = f"Geometric means with {share} bootstrap intervals over each {a.unit}."
     return Chart.of("Effects with intervals", plot, note)
 
 
@@ -104,8 +105,11 @@ def profile(profiles: Profiles) -> Chart:
     ]  # fmt: skip
     plot = Plot("lines", Axis("factor of the best", "ratio", log=bool(taus[-1] > 3)),
                 Axis("share of the cases within it", "percent", zero=True), series)  # fmt: skip
-    return Chart.of("Performance profiles", plot, "Higher is better: at 1 how often a scheduler is "
-                    "the best, further right how far off it is at most (Dolan and Moré 2002).")  # fmt: skip
+    note = (
+        "Higher is better: at 1 how often a scheduler is the best, further right how far off it is "
+        "at most (Dolan and Moré 2002)."
+    )
+    return Chart.of("Performance profiles", plot, note)
 
 
 def _thin(values: Any, most: int = MOST_POINTS) -> Any:

@@ -61,14 +61,14 @@ def _in_system(panels: Sequence[tuple[str, Trace]]) -> Chart:
     edges = _edges(panels)
     series = []
     for i, (name, trace) in enumerate(panels):
-        came = np.sort(trace.log.arrival[np.isfinite(trace.log.arrival)])
-        left = np.sort(trace.log.completed[np.isfinite(trace.log.completed)])
-        inside = np.searchsorted(came, edges, "right") - np.searchsorted(left, edges, "right")
-        series.append(Series(name, edges.tolist(), inside.tolist(), colour=i, line="step",
-                             markers=False))  # fmt: skip
-    plot = Plot("lines", Axis("time", "seconds"), Axis("requests in the system", "count", zero=True),
-                series)  # fmt: skip
-    return Chart.of("Requests in the system", plot, "Arrived and not yet completed.")
+        came = trace.log.arrival[np.isfinite(trace.log.arrival)]
+        left = trace.log.completed[np.isfinite(trace.log.completed)]
+        inside = np.diff(_area(came, edges) - _area(left, edges)) / np.diff(edges)
+        series.append(Series(name, edges[:-1].tolist(), np.maximum(inside, 0.0).tolist(), colour=i,
+                             line="step", markers=False))  # fmt: skip
+    plot = Plot("lines", Axis("time", "seconds"), Axis("requests", "number", zero=True), series)
+    note = f"Arrived and not yet completed, mean in each {BINS}th of the time."
+    return Chart.of("Requests in the system", plot, note)
 
 
 def _latencies(panels: Sequence[tuple[str, Trace]]) -> Chart:
@@ -102,7 +102,7 @@ def _busy(panels: Sequence[tuple[str, Trace]]) -> Chart:
             [Series("share of time", middles, names)], z=rows, z_axis=Axis("in use", "percent"),
         )  # fmt: skip
     title = "Nodes and links in use"
-    note = "Share of the slots of a node that are taken; a link counts as in use while a message is on it."
+    note = "Share of a node's slots that are taken; a link is in use while a message is on it."
     if len(panels) == 1:
         return Chart.of(title, plots["0"], note)
     return Chart(title, plots, [("Run", [name for name, _ in panels])], note)

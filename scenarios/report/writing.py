@@ -11,7 +11,7 @@ from scenarios.report import figures as drawing
 from scenarios.report.page import Chart
 from scenarios.report.reading import build
 from scenarios.report.rendering import render
-from scenarios.results import file_stem, folder, write_text
+from scenarios.results import MANIFEST, file_stem, folder, manifest, to_json, write_text
 from simulator.errors import unknown
 from simulator.gantt import FORMATS
 
@@ -97,7 +97,10 @@ def beside(file: Path) -> Path:
 
 
 def _figures(page: Any, target: Path, formats: Sequence[str], say: Any) -> tuple[Path, ...]:
-    """Every chart as it is shown at first, and what the page adds, in every format."""
+    """Every chart as it is shown at first, and what the page adds, in every format.
+
+    The manifest lists them, so that a later report removes those that it has no more.
+    """
     wanted: dict[str, Callable[[Path], Any]] = dict(page.drawings)
     for section in page.sections:
         for block in section.blocks:
@@ -112,6 +115,8 @@ def _figures(page: Any, target: Path, formats: Sequence[str], say: Any) -> tuple
                 say(f"drawing {name}.{kind}")
                 draw(work / f"{name}.{kind}")
                 names.append(f"{name}.{kind}")
+        record = manifest("report", title=page.title, kind=page.kind)
+        (work / MANIFEST).write_text(to_json(record) + "\n", encoding="utf-8")
     return tuple(target / name for name in names)
 
 

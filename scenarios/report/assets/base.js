@@ -24,7 +24,7 @@ const Report = (() => {
     if (Number.isInteger(value) && Math.abs(value) < 1e15) return value.toLocaleString("en-US");
     const size = Math.abs(value);
     if (size >= 1e6 || (size > 0 && size < 1e-4)) return value.toExponential(3);
-    return String(Number(value.toPrecision(5)));
+    return String(Number(value.toPrecision(4)));
   }
 
   /* A value as its column or axis writes it. */

@@ -71,7 +71,10 @@ function linesOf(p) {
     const round = typeof s.colour === "number" ? Math.floor(s.colour / Report.data.palette.lines.length) : 0;
     return {
       type: "scatter", name: safe(s.name), x: names(p.x, s.x), y: s.y.map(finite),
-      mode: [s.line && "lines", s.markers && "markers"].filter(Boolean).join("+"),
+      mode: [s.line && "lines", s.markers && "markers", s.labelled && "text"].filter(Boolean).join("+"),
+      text: s.labelled ? s.text.map((t) => safe(short(t, 18))) : undefined, 
+      textposition: s.x.map((_, i) => (i % 2 ? "bottom left" : "top right")),
+      cliponaxis: !s.labelled,
       line: { color: colour, width: 2, dash: DASHES[round % 4], shape: s.line === "step" ? "hv" : "linear" },
       marker: { color: colour, size: s.line ? 6 : 7, opacity: s.line ? 1 : 0.8,
         symbol: ["circle", "square", "diamond", "cross"][round % 4] },
@@ -144,7 +147,7 @@ function heatOf(p, narrow) {
 function scaleOf(axis, values) {
   const all = values.flat().filter((v) => typeof v === "number");
   const low = Math.min(...all), high = Math.max(...all);
-  const log = low > 0 && high / low > 30;
+  const log = low > 0 && high / low > (axis.kind === "ratio" ? 2 : 30);
   const at = [0, 0.25, 0.5, 0.75, 1].map((f) => (log ? Math.log10(low) + f * Math.log10(high / low) : low + f * (high - low)));
   const bar = { tickvals: at, ticktext: at.map((v) => Report.format(axis.kind, log ? 10 ** v : v)) };
   const z = log ? values.map((row) => row.map((v) => (v === null ? null : Math.log10(v)))) : values;
@@ -152,7 +155,7 @@ function scaleOf(axis, values) {
 }
 
 function axisOf(axis, values, narrow) {
-  const out = { title: { text: safe(axis.label), standoff: 6 }, gridcolor: Report.css("--faint"),
+  const out = { title: { text: safe(axis.label), standoff: 6, font: { size: 13 } }, gridcolor: Report.css("--faint"),
     zerolinecolor: Report.css("--faint"), linecolor: Report.css("--edge"), automargin: true };
   if (axis.kind === "text") {
     const all = [...new Set(values)].map(String);
@@ -169,13 +172,23 @@ function axisOf(axis, values, narrow) {
     out.tickformat = axis.kind === "seconds" && size >= 1000 ? "," : "~s";
     out.ticksuffix = unit;
   }
-  if (axis.log) {
-    const all = values.filter((v) => typeof v === "number" && v > 0);
-    out.type = "log";
-    out.dtick = Math.max(...all) / Math.min(...all) < 12 ? "D2" : undefined;
-    if (all.length && axis.kind === "ratio") out.dtick = undefined;
-  }
+  if (axis.log) { out.type = "log"; Object.assign(out, logTicks(axis, values)); }
   return out;
+}
+
+/* 1, 2 and 5 of every power of ten, or only those of ten over many; even steps within less than one. */
+function logTicks(axis, values) {
+  const all = values.filter((v) => typeof v === "number" && v > 0);
+  if (!all.length) return {};
+  const low = Math.min(...all) / 1.5, high = Math.max(...all) * 1.5, at = [];
+  if (high / low < 12) return {};
+  const steps = high / low > 3000 ? [1] : [1, 2, 5];
+  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++)
+    at.push(...steps.map((m) => m * 10 ** power).filter((v) => v >= low && v <= high));
+  const plain = { seconds: "s", bytes: "B", bandwidth: "B/s" }[axis.kind];
+  const write = (v) => (plain ? Report.si(v, plain, 1) : axis.kind === "ratio" ? Number(v.toPrecision(3)) + "×"
+    : axis.kind === "percent" ? Number((100 * v).toPrecision(3)) + " %" : Number(v.toPrecision(6)).toLocaleString("en-US"));
+  return { tickvals: at, ticktext: at.map(write), ticksuffix: "" };
 }
 
 function layoutOf(p, traces, height, narrow) {
@@ -190,8 +203,8 @@ function layoutOf(p, traces, height, narrow) {
   return {
     height: full, barmode: p.form === "stacked" ? "stack" : "group", bargap: 0.25, showlegend: legend,
     legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom", x: 0, font: { size: 12 },
-      itemwidth: 30, bgcolor: "rgba(0,0,0,0)" },
-    margin: { l: 10, r: narrow ? 10 : 24, t: 12, b: 48 + (legend ? rows * 22 + 18 : 0) },
+      itemwidth: 30, traceorder: "normal", bgcolor: "rgba(0,0,0,0)" },
+    margin: { l: 10, r: narrow ? 10 : 24, t: p.marks.length ? 24 : 12, b: 34 + (legend ? rows * 20 + 8 : 0) },
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     font: { color: Report.css("--ink"), size: narrow ? 11 : 12.5, family: getComputedStyle(document.body).fontFamily },
     hoverlabel: { bgcolor: Report.css("--card"), bordercolor: Report.css("--edge"), align: "left",

@@ -8,7 +8,8 @@ class ReportGantt {
     Object.assign(this, { body, title, paired: false, colours: this.firstColours(), followed: -1, hot: null, dirty: false });
     this.build();
     this.arrange();
-    this.whole();
+    const first = this.panels[0].first;
+    if (first) this.setWindow(first[0], first[1]); else this.whole();
     new GanttControls(this);
     Report.onTheme(() => this.redraw());
     new ResizeObserver(() => this.measure()).observe(this.body);
@@ -235,7 +236,8 @@ class ReportGantt {
 
   drawAxis() {
     const c = this.axis.getContext("2d"), { step, out } = this.ticks();
-    const [unit, factor] = step >= 1 ? ["s", 1] : step >= 1e-3 ? ["ms", 1e3] : ["µs", 1e6];
+    const far = Math.max(Math.abs(this.window[0]), Math.abs(this.window[1]));
+    const [unit, factor] = far >= 1.5 ? ["s", 1] : far >= 1.5e-3 ? ["ms", 1e3] : ["µs", 1e6];
     c.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     c.clearRect(0, 0, this.width, 20);
     c.fillStyle = this.theme.muted; c.font = "11px system-ui, sans-serif"; c.textAlign = "center";
