@@ -62,9 +62,17 @@ def render(
     """
     import yaml
 
+    class Dumper(yaml.SafeDumper):
+        """Writes texts of several lines as they are, so that people can read the wiring."""
+
+    def text_node(dumper: Any, value: str) -> Any:
+        style = "|" if "\n" in value else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    Dumper.add_representer(str, text_node)
     found = manifests(plan, image, per, node_label)
-    text = yaml.safe_dump_all(found, sort_keys=False, allow_unicode=True, width=100)
-    return _comment(plan, node_label) + text
+    text = yaml.dump_all(found, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)
+    return _comment(plan, node_label) + str(text)
 
 
 def manifests(
