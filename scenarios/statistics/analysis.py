@@ -102,6 +102,11 @@ class Analysis:
     remarks: tuple[str, ...] = field(default=(), repr=False)
 
     @property
+    def drawn(self) -> str:
+        """What the bootstrap draws for `low` and `high`: instance, or seed if there is one."""
+        return "instance" if self.size["instances"] > 1 else "seed"
+
+    @property
     def summary(self) -> list[str]:
         """The result in sentences."""
         from scenarios.statistics.words import summary

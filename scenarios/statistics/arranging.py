@@ -8,6 +8,7 @@ import numpy as np
 
 from scenarios.statistics.cases import UNITS, Cases
 from scenarios.statistics.scales import TIE, Scale, scale_for
+from scenarios.statistics.words import names_text
 from simulator.arrays import BoolArray, FloatArray
 from simulator.errors import InvalidScenario, unknown
 
@@ -86,7 +87,8 @@ def _complete(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
     if metric not in frame:
         numbers = [
             str(c) for c in frame.columns
-            if frame[c].dtype.kind in "fi" and not str(c).startswith(PARAMETER) and c != "seed"
+            if frame[c].dtype.kind in "fi" and not str(c).startswith(PARAMETER)
+            and c not in ("seed", "semantics", "scheduler_version")
         ]  # fmt: skip
         raise unknown("metric", metric, numbers)
     rows = frame.copy()
@@ -185,7 +187,7 @@ def _remarks(frame: pd.DataFrame, counts: list[dict[str, Any]], metric: str) -> 
     ):
         total = sum(c[key] for c in counts)
         if total:
-            who = ", ".join(f"{c['scheduler']} {c[key]:,}" for c in counts if c[key])
+            who = names_text([f"{c['scheduler']} {c[key]:,}" for c in counts if c[key]])
             out.append(f"{total:,} cells {words} ({who})")
     if "reproducible" in frame:
         timed = int((frame["reproducible"] == False).sum())  # noqa: E712  (elementwise)

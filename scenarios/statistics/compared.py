@@ -37,7 +37,7 @@ def against(cases: Cases, baseline: str, scores: FloatArray, how: Settings) -> p
     differences = cases.differences(scores)
     _, keys = cases.units()
     options: dict[str, Any] = {"confidence": how.confidence, "resamples": how.resamples}
-    by_instance = cluster_bootstrap(differences, _instance(keys), seed=how.seed, **options)
+    by_instance = cluster_bootstrap(differences, _drawn(keys), seed=how.seed, **options)
     by_family = cluster_bootstrap(differences, keys["family"], seed=how.seed, **options)
     effect = cases.scale.effect
     rows = []
@@ -75,9 +75,13 @@ def _tested(d: FloatArray, test: bool) -> dict[str, Any]:
     return row
 
 
-def _instance(keys: pd.DataFrame) -> pd.Series:
-    """A name for the instance of each unit; equal names in two families are two instances."""
-    return keys["family"] + "\0" + keys["instance"]
+def _drawn(keys: pd.DataFrame) -> pd.Series:
+    """What is drawn with each unit: its instance, or its seed where there is one instance only.
+
+    Equal names in two families are two instances.
+    """
+    instance = keys["family"] + "\0" + keys["instance"]
+    return instance if instance.nunique() > 1 else keys["seed"]
 
 
 def _corrected(table: pd.DataFrame, cases: Cases, how: Settings) -> pd.DataFrame:
@@ -117,7 +121,7 @@ def by_level(cases: Cases, scores: FloatArray, how: Settings) -> pd.DataFrame:
             differences = part.differences(scores[chosen])
             _, keys = part.units()
             found = cluster_bootstrap(
-                differences, _instance(keys), confidence=how.confidence, resamples=how.resamples,
+                differences, _drawn(keys), confidence=how.confidence, resamples=how.resamples,
                 seed=how.seed,
             )  # fmt: skip
             low, high = part.scale.effect(found.low), part.scale.effect(found.high)

@@ -78,7 +78,7 @@ def readable(a: Analysis) -> pd.DataFrame:
         shown = {
             "scheduler": row["scheduler"],
             "ratio" if a.scale == "ratio" else "difference": effect_text(a, row["effect"]),
-            f"{percent} by {a.unit}": _interval(a, row["low"], row["high"]),
+            f"{percent} by {a.drawn}": _interval(a, row["low"], row["high"]),
         }
         if a.size["families"] > 1:
             shown["by family"] = _interval(a, row["family_low"], row["family_high"])

@@ -73,7 +73,7 @@ def _best(a: Analysis) -> list[str]:
     if row["scheduler"] == a.baseline:
         return [f"No scheduler is better on average than {a.baseline}."]
     sure = f"{100 * a.settings.confidence:g} % interval"
-    spans = _span(a, row["low"], row["high"], f"over {a.unit}s")
+    spans = _span(a, row["low"], row["high"], f"over {a.drawn}s")
     if a.size["families"] > 1:
         spans += "; " + _span(a, row["family_low"], row["family_high"], "over families")
     verb = "times" if a.scale == "ratio" else "against"

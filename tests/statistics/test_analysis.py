@@ -53,6 +53,10 @@ def test_seeds_of_an_instance_are_one_pair() -> None:
     single = analyse(rows(values[:1]), baseline="a", settings=QUICK)
     assert single.unit == "seed" and by_name(single)["b"]["pairs"] == 10
     assert any("speak of its luck" in s for s in single.summary)
+    assert by_name(single)["b"]["low"] == by_name(single)["b"]["high"] == pytest.approx(2.0)
+    two = analyse(rows(values[:2]), baseline="a", unit="seed", settings=QUICK)
+    b = by_name(two)["b"]  # twenty pairs, but two instances, of which either may be drawn alone
+    assert (b["pairs"], b["low"], b["high"]) == (20, pytest.approx(0.5), pytest.approx(2.0))
 
 
 def test_two_intervals_from_few_families_with_many_instances() -> None:
