@@ -82,8 +82,8 @@ def effects(a: Analysis) -> Figure | None:
         _log_ratios(axes, table)
     wide = "; wide: over families" if a.size["families"] > 1 else ""
     _title(figure, height, f"Against {a.baseline}, {a.size['units']:,} {a.unit}s",
-           f"{100 * a.settings.confidence:g} % intervals over {a.drawn}s{wide}; filled: significant "
-           "after Holm's correction")  # fmt: skip
+           f"{100 * a.settings.confidence:g} % intervals over {a.drawn}s{wide}; "
+           "filled: significant after Holm's correction")  # fmt: skip
     return figure
 
 
