@@ -1,9 +1,11 @@
 """Where a line of operators is cut: balanced stages first, then little data between them.
 
 Chain partitioning [1]_ [2]_: operators stay in their order, every stage is a contiguous piece of
-it. The first pass finds the least possible work of the largest stage; the second takes, among all
-cuts whose largest stage stays within `SLACK` of that, those over which the fewest bytes pass. Both
-are exact, by dynamic programming over cut positions, as PipeDream [3]_ cuts training pipelines.
+it. The first pass finds the least possible work of the largest stage; the second, among all cuts
+whose largest stage stays within `SLACK` of that, the fewest bytes that can pass. The third chooses
+among them: bytes, and a little (`EVENNESS`) for even stages, where an operator that cannot be
+divided leaves the others free. All are exact, by dynamic programming over cut positions, as
+PipeDream [3]_ cuts training pipelines.
 
 References
 ----------
@@ -23,6 +25,9 @@ from simulator.arrays import BoolArray, FloatArray, IntArray
 
 SLACK = 0.1
 """How much larger than necessary the largest stage may be, to have less pass between stages."""
+EVENNESS = 0.1
+"""Bytes of an average cut that a stage as full as the largest counts for; emptier ones less, by the
+square of their work."""
 
 
 def cut_chain(
@@ -61,7 +66,10 @@ def cut_chain(
     done = np.concatenate([[0.0], np.cumsum(work)])[ends]
     passing = np.concatenate([[0.0], crossing, [0.0]])[ends]
     limit = _bottleneck(done, stages) * (1.0 + slack)
-    return tuple(int(ends[i]) for i in _cheapest(done, passing, limit, stages))
+    fewest = _cheapest(done, passing, limit, stages)
+    mean = float(passing[fewest[1:-1]].mean()) if stages > 1 else 0.0
+    chosen = _cheapest(done, passing, limit, stages, EVENNESS * mean)
+    return tuple(int(ends[i]) for i in chosen)
 
 
 def most_stages(allowed: BoolArray) -> int:
@@ -81,11 +89,17 @@ def _bottleneck(done: FloatArray, stages: int) -> float:
     return float(best[-1])
 
 
-def _cheapest(done: FloatArray, passing: FloatArray, limit: float, stages: int) -> list[int]:
-    """Ends of so many pieces of at most `limit` work with the least sum of passing bytes."""
+def _cheapest(
+    done: FloatArray, passing: FloatArray, limit: float, stages: int, even: float = 0.0
+) -> list[int]:
+    """Ends of so many pieces of at most `limit` work with the least sum of passing bytes.
+
+    A piece costs `even` bytes besides, times the square of its share of the limit.
+    """
     n = len(done)
     limit *= 1.0 + 1e-12  # sums in another order differ in the last digit
-    cost = np.where(done <= limit, 0.0, np.inf)
+    price = even / limit**2 if limit > 0 else 0.0
+    cost = np.where(done <= limit, price * done**2, np.inf)
     cost[0] = np.inf
     came: IntArray = np.zeros((stages + 1, n), dtype=np.int64)
     for piece in range(2, stages + 1):
@@ -94,7 +108,7 @@ def _cheapest(done: FloatArray, passing: FloatArray, limit: float, stages: int) 
             first = max(piece - 1, int(np.searchsorted(done, done[j] - limit, side="left")))
             if first >= j:
                 continue
-            sums = cost[first:j] + passing[first:j]
+            sums = cost[first:j] + passing[first:j] + price * (done[j] - done[first:j]) ** 2
             at = int(np.argmin(sums))
             new[j], came[piece, j] = sums[at], first + at
         cost = new

@@ -15,7 +15,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from realrun.partition.chain import SLACK, cut_chain, most_stages
+from realrun.partition.chain import EVENNESS, SLACK, cut_chain, most_stages
 from realrun.partition.cost import operator_work, stage_profile
 from realrun.partition.modules import InputModule, StageModule
 from realrun.partition.reference import StageReference, is_stage, parse_stage
@@ -78,13 +78,27 @@ def test_no_other_cut_is_better(data: st.DataObject) -> None:
     assert ends in largest  # so many pieces, none empty, only where it is allowed
     within = [e for e in every if largest[e] <= least * (1 + SLACK) * (1 + 1e-9)]
     assert ends in within
-    assert passing[ends] == min(passing[e] for e in within)
+    fewest = min(passing[e] for e in within)
+    limit = least * (1 + SLACK)
+
+    def price(e: tuple[int, ...]) -> float:
+        squares = sum((work[p].sum() / limit) ** 2 for p in pieces_of(e)) if limit else 0.0
+        return passing[e] + EVENNESS * fewest / max(stages - 1, 1) * squares
+
+    assert price(ends) == pytest.approx(min(map(price, within)), abs=1e-9)
+    assert passing[ends] <= fewest * (1 + EVENNESS * stages / max(stages - 1, 1)) + 1e-9
 
 
 def test_balance_comes_first() -> None:
     work, crossing = np.array([1.0, 1.0, 1.0, 1.0]), np.array([0.0, 100.0, 0.0])
     assert cut_chain(work, crossing, np.ones(3, bool), 2) == (0, 2, 4)
     assert cut_chain(work, crossing, np.ones(3, bool), 2, slack=0.5) == (0, 1, 4)
+
+
+def test_what_is_left_over_is_shared_evenly() -> None:
+    # The last operator is the largest stage whatever is done; the bytes hardly differ.
+    work, crossing = np.array([1.0, 1.0, 1.0, 1.0, 8.0]), np.array([99.9, 100.0, 100.0, 100.0])
+    assert cut_chain(work, crossing, np.ones(4, bool), 3) == (0, 2, 4, 5)
 
 
 # ----- together they are the module --------------------------------------------------------------
