@@ -69,7 +69,8 @@ def _print(found: Analysis, files: list[Path]) -> None:
     from scenarios.statistics.output import readable
 
     out = tables.console()
-    out.print(tables.grid("", readable(found).to_dict("records")))
+    rows = [{str(k): v for k, v in r.items()} for r in readable(found).to_dict("records")]
+    out.print(tables.grid("", rows))
     out.print()
     for sentence in found.summary:
         out.print(sentence)

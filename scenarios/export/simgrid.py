@@ -85,7 +85,8 @@ def losses(cluster: Cluster) -> list[str]:
         out.append("memory is not limited")
     if any(link.size_table for link in cluster.links):
         out.append("measured times by message size are not simulated, only bandwidth and latency")
-    if any(x.failure_domain is not None for x in (*nodes, *cluster.links)):
+    domains = [n.failure_domain for n in nodes] + [x.failure_domain for x in cluster.links]
+    if any(domain is not None for domain in domains):
         out.append("failure domains mean nothing")
     return out
 

@@ -270,8 +270,8 @@ def test_lineage_by_hand() -> None:
 
 
 def shared_memory() -> set[str]:
-    """Names of all segments."""
-    return {p.name for p in Path("/dev/shm").iterdir()}
+    """Names of all segments; semaphores (``sem.``) are of others, workers have none."""
+    return {p.name for p in Path("/dev/shm").iterdir() if not p.name.startswith("sem.")}
 
 
 SCRIPT = """
