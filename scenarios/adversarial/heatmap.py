@@ -13,7 +13,7 @@ from simulator.gantt import FORMATS
 if TYPE_CHECKING:
     from scenarios.adversarial.square import Square
 
-TOP = 10.0
+TOP = 50.0
 """Ratio from which on the colour does not change."""
 
 LEAST_TOP = 2.0
@@ -122,7 +122,7 @@ def _bar(figure: Any, top: float, left: float, bottom: float, height: float, wid
         axes.axhspan(low, high, color=_colour(math.sqrt(low * high), top), linewidth=0)
     axes.set_yscale("log")
     axes.set_ylim(1, top)
-    ticks = [x for x in (1.0, 1.5, 2.0, 3.0, 5.0, 10.0) if x <= top * 1.001]
+    ticks = [x for x in (1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0) if x <= top * 1.001]
     axes.set_yticks(ticks, [f"{x:g}" for x in ticks], fontsize=6)
     axes.set_yticks([], minor=True)
     axes.set_xticks([])

@@ -75,7 +75,9 @@ class Square:
         """The rows as a table."""
         import pandas as pd
 
-        return pd.DataFrame(self.rows())
+        table = pd.DataFrame(self.rows())
+        whole = [c for c in ("tasks", "edges", "nodes", "evaluations") if c in table]
+        return table.astype(dict.fromkeys(whole, "Int64"))  # whole also where some are missing
 
     def summary(self) -> dict[str, Any]:
         """Counts and shares over the pairs that are not dominated."""
