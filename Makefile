@@ -9,9 +9,9 @@ PYTEST_FLAGS ?= -n $(JOBS) --dist worksteal
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 BENCHMARKS = $(patsubst benchmarks/speed/%.py,%,$(wildcard benchmarks/speed/[a-z]*.py))
-CODE := simulator schedulers realrun scenarios tests examples $(wildcard benchmarks)
+CODE := simulator schedulers realrun scenarios tests examples docs/study $(wildcard benchmarks)
 
-.PHONY: help demo test lint format types bench docs gpu-check clean distclean
+.PHONY: help demo test lint format types bench study docs gpu-check clean distclean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -38,6 +38,12 @@ bench: $(VENV)/.stamp-run ## measure speed, one module of benchmarks/speed after
 	@set -e; for name in $(BENCHMARKS); do \
 	  echo "== benchmarks.speed.$$name"; $(BIN)/python -m benchmarks.speed.$$name; \
 	done
+
+study: $(VENV)/.stamp-run ## run the study of schedulers (a quarter of an hour) and report it, into out/study
+	$(BIN)/alloclab sweep docs/study/study.yaml -o $(OUT)/study
+	$(BIN)/alloclab stats $(OUT)/study -o $(OUT)/study/statistics
+	$(BIN)/python docs/study/tables.py $(OUT)/study > $(OUT)/study/tables.md
+	$(BIN)/alloclab report $(OUT)/study
 
 docs: $(VENV)/.stamp-test ## build the documentation into out/site, warnings being errors
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
