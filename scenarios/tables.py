@@ -28,8 +28,8 @@ SECONDS = {"makespan", "mean_latency", "p50_latency", "p95_latency", "p99_latenc
 LEAST_NEEDED = ("makespan", "max/mean busy", "SLR", "CPU", "comm share", "SLO met", "gap to bound")
 """Columns of a comparison that a narrow terminal goes without, in this order."""
 
-MANY = 8
-"""More files than this in one folder are counted, not named."""
+MANY = 12
+"""More files than this in one folder are counted, not named; of folders inside, all are counted."""
 
 
 def console() -> Console:
@@ -265,13 +265,15 @@ def written(files: Sequence[Path], then: str) -> None:
 
 
 def name_files(out: Console, paths: Sequence[Path]) -> None:
-    """Name the files written; many in one folder take one line."""
+    """Name the files written; many in one folder, and those of folders inside, take one line."""
     if not paths:
         return
     out.print()
-    for parent in dict.fromkeys(path.parent for path in paths):
+    parents = list(dict.fromkeys(path.parent for path in paths))
+    for parent in parents:
         inside = [path for path in paths if path.parent == parent]
-        if len(inside) > MANY:
+        deeper = len(inside) > 1 and any(other in parent.parents for other in parents)
+        if deeper or len(inside) > MANY:
             out.print(f"wrote {len(inside)} files in {parent}/", soft_wrap=True)
             continue
         for path in inside:

@@ -76,10 +76,11 @@ def overview(good: pd.DataFrame) -> pd.DataFrame:
 def factors_of(frame: pd.DataFrame) -> list[Factor]:
     """Parameters, family and scenario with several values; numbers first, seeds last."""
     out = []
-    names = [c for c in frame if c.startswith("param.")]
+    names = [c for c in map(str, frame) if c.startswith("param.")]
     for name in [*names, *(c for c in ("family", "scenario") if f"param.{c}" not in names)]:
         values = frame[name].dropna()
-        distinct = list(dict.fromkeys(v if v.__hash__ else str(v) for v in values.tolist()))
+        every: list[Any] = [v if v.__hash__ else str(v) for v in values.tolist()]
+        distinct = list(dict.fromkeys(every))
         if len(distinct) < 2 or (not name.startswith("param.") and len(distinct) > MOST_LEVELS):
             continue
         numeric = all(is_number(v) for v in distinct)
@@ -155,7 +156,8 @@ def _means(good: pd.DataFrame, factor: Factor, measure: str) -> pd.DataFrame:
 
 
 def _lines(means: pd.DataFrame, factor: Factor, measure: str) -> Plot:
-    levels = [float(v) for v in means] if factor.numeric else [_name(v) for v in means]
+    heads = list[Any](means)
+    levels = [float(v) for v in heads] if factor.numeric else [_name(v) for v in heads]
     series = [
         Series(str(spec), levels, row.tolist(), colour=i)
         for i, (spec, row) in enumerate(means.iterrows())
@@ -181,7 +183,8 @@ def pareto(good: pd.DataFrame, measures: Sequence[str]) -> Chart:
     from scenarios.report.columns import missing
 
     table = overview(good)
-    plots, options = {}, []
+    plots: dict[str, Plot] = {}
+    options: list[str] = []
     pairs = [("cpu_seconds", m) for m in measures if m != "cpu_seconds"]
     for a, b in pairs:
         if a not in table or b not in table:

@@ -80,7 +80,7 @@ def missing(value: Any) -> bool:
 
 def table(
     title: str, rows: Sequence[Mapping[str, Any]], objective: str = "", note: str = "",
-    size: int = 50, leave: Sequence[str] = (),
+    size: int = 25, leave: Sequence[str] = (),
 ) -> Table:  # fmt: skip
     """A table of mappings: a column for every key that has a value somewhere.
 

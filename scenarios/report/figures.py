@@ -146,7 +146,9 @@ def _bars(axes: Axes, plot: Plot) -> None:
         for p, v in zip(at, values, strict=True):
             left[p] += v
         if s.low is not None and s.high is not None:
-            axes.hlines(at, s.low, s.high, color=style.INK, linewidth=0.8)
+            for p, begin, end in zip(at, s.low, s.high, strict=True):
+                if begin is not None and end is not None:
+                    axes.hlines(p, begin, end, color=style.INK, linewidth=0.8)
         if len(plot.series) == 1:
             for p, v in zip(at, values, strict=True):
                 axes.text(1.01, p, written(plot.x, v), va="center", fontsize=7,

@@ -61,18 +61,27 @@ def panel(trace: Trace, title: str, most: int = MOST) -> dict[str, Any]:
         "columns": {name: _packed(values) for name, values in columns.items()},
         "count": len(columns["start"]),
         "all": every,
-        "tasks": list(trace.problem.task_names),
-        "variants": [trace.problem.variant_names[t][v] for t, v in enumerate(trace.record.variant)],
-        "task_stream": trace.problem.arrays.task_stream.tolist(),
-        "edges": list(trace.edge_names),
-        "edge_src": trace.problem.arrays.edge_src.tolist(),
-        "streams": [s.name for s in trace.problem.streams],
+        **_names(trace),
         "requests": trace.record.n_requests,
         "spans": _spans(trace, of_node, of_link),
         "window": list(window),
         "first": _first(trace),
         "focus": -1 if focus is None else focus,
         "makespan": trace.makespan,
+    }
+
+
+def _names(trace: Trace) -> dict[str, Any]:
+    """Names of tasks, variants, edges and streams, and which belongs to which."""
+    problem = trace.problem
+    variants = [problem.variant_names[t][v] for t, v in enumerate(trace.record.variant)]
+    return {
+        "tasks": list(problem.task_names),
+        "variants": variants,
+        "task_stream": problem.arrays.task_stream.tolist(),
+        "edges": list(trace.edge_names),
+        "edge_src": problem.arrays.edge_src.tolist(),
+        "streams": [s.name for s in problem.streams],
     }
 
 

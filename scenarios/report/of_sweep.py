@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from scenarios.report import columns, statistics
 from scenarios.report.aggregate import (
     RATIO,
+    TIE,
     factors_of,
     levels_charts,
     measures_of,
@@ -81,7 +82,7 @@ def _failures(failed: pd.DataFrame) -> Table:
         "scenario",
         "scheduler",
         "seed",
-        *[c for c in failed if c.startswith("param.")],
+        *[c for c in map(str, failed) if c.startswith("param.")],
         "error",
     ]
     shown = failed[keys].head(MOST_VALUES // len(keys))
@@ -124,7 +125,7 @@ def _sentences(frame: pd.DataFrame, good: pd.DataFrame, facts: dict[str, Any]) -
         if len(table) > 1:
             last = table.iloc[-1]
             out.append(f"Last is {last['scheduler']}, {100 * (last[RATIO] - 1):.1f} % above.")
-        quick = table.loc[table["cpu_seconds"].idxmin()]
+        quick = table.iloc[int(table["cpu_seconds"].to_numpy().argmin())]
         if quick["scheduler"] != best["scheduler"] and best["cpu_seconds"] > 0:
             times = best["cpu_seconds"] / max(quick["cpu_seconds"], 1e-12)
             out.append(
@@ -146,11 +147,13 @@ def _sentences(frame: pd.DataFrame, good: pd.DataFrame, facts: dict[str, Any]) -
 def _by_factor(good: pd.DataFrame) -> list[str]:
     """Where another scheduler is the best one for some value of a parameter."""
     out = []
+    overall = str(overview(good).iloc[0]["scheduler"])
     for factor in factors_of(good)[:3]:
-        best = {}
+        best: dict[str, list[Any]] = {}
         for level, rows in good.groupby(factor.column, sort=True):
-            table = overview(rows)
-            best.setdefault(str(table.iloc[0]["scheduler"]), []).append(level)
+            ratios = overview(rows).set_index("scheduler")[RATIO]
+            tied = ratios.index[ratios <= ratios.iloc[0] * (1 + TIE)]
+            best.setdefault(overall if overall in tied else str(tied[0]), []).append(level)
         if len(best) > 1:
             parts = [
                 f"{spec} at {', '.join(_short(v) for v in values)}" for spec, values in best.items()

@@ -48,7 +48,7 @@ class Table:
     columns: Sequence[Column]
     rows: Sequence[Sequence[Any]]
     note: str = ""
-    size: int = 50
+    size: int = 25
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for the page."""

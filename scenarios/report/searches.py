@@ -26,7 +26,7 @@ def curves(path: Path, objective: str) -> list[Chart]:
     fields = [("seconds", "CPU seconds of the search", "seconds"),
               ("evaluations", "evaluations", "count")]  # fmt: skip
     for i, (field, label, kind) in enumerate(fields):
-        series = []
+        series: list[Series] = []
         for spec, rows in frame.groupby("scheduler", sort=False):
             x = np.maximum(rows[field].astype(float), 1e-4 if kind == "seconds" else 1)
             single = len(rows) == 1
@@ -49,7 +49,7 @@ def fronts(folder: Path) -> list[Any]:
         frame = read_csv(path, ("point", "chosen"))
         spec = path.stem.removeprefix("front").strip("-")
         title = f"Pareto front{f' of {spec}' if spec else ''}"
-        names = [name for name in frame if name not in ("point", "chosen")]
+        names = [str(name) for name in frame if name not in ("point", "chosen")]
         rows = records(frame)
         plots, options = {}, []
         for i, (a, b) in enumerate(list(combinations(names, 2))[:MOST_PAIRS]):

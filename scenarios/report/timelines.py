@@ -43,9 +43,9 @@ def _area(points: FloatArray, at: FloatArray) -> FloatArray:
 
 def section(panels: Sequence[tuple[str, Trace]]) -> Section:
     """Charts over time of one or more runs."""
-    blocks = [_in_system(panels)]
+    blocks = []
     if any(t.record.n_requests > 1 for _, t in panels):
-        blocks.append(_latencies(panels))
+        blocks += [_in_system(panels), _latencies(panels)]
     blocks.append(_busy(panels))
     return Section("Over time", blocks)
 
