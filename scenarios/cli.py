@@ -207,12 +207,26 @@ def convert(
     cluster: ClusterOpt = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help=".yaml or .json; default: print it."),
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help=".yaml, .json, .xml, .stg, .dot, .dax, .wf.json or .graphml; default: print it.",
+        ),
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="Instead of FILE's ending: yaml, json (instance), simgrid (its cluster), stg, "
+            "dot, dax, wfcommons or graphml.",
+        ),
     ] = None,
     json: JsonFlag = False,
 ) -> None:
-    """Convert an importable file to a scenario file, or a scenario to a JSON instance."""
-    _write_scenario(load(file, cluster), out, json)
+    """Convert a scenario or any importable file; what a format cannot hold is named on stderr."""
+    _write_scenario(load(file, cluster), out, json, form)
 
 
 @app.command()
@@ -295,20 +309,26 @@ def split_specs(text: str | None) -> list[str] | None:
     return [s.strip() for s in specs if s.strip()]
 
 
-def _write_scenario(scenario: Any, out: Path | None, json: bool) -> None:
+def _write_scenario(scenario: Any, out: Path | None, json: bool, form: str | None = None) -> None:
     """Print a scenario as YAML or, with `json`, as an instance; or write what `out` ends in.
 
-    Where a file is written, `json` is about what the command says, as everywhere.
+    Where a file is written, `json` is about what the command says, as everywhere. A format given
+    by name goes before both.
     """
-    from scenarios import export, results, tables
+    from scenarios import results, tables
+    from scenarios.export import formats
 
+    if form is None:
+        form = ("json" if json else "yaml") if out is None else formats.format_of(out)
+    written = formats.write(scenario, form)
+    for sentence in written.losses:
+        print(sentence, file=sys.stderr)
     if out is None:
-        sys.stdout.write(export.render(scenario, ".json" if json else ".yaml"))
+        sys.stdout.write(written.text)
         return
-    results.write_text(out, export.render(scenario, out.suffix.lower() or ".yaml"))
-    tables.show(
-        {"file": str(out)}, json, lambda _: tables.written([out], f"alloclab compare {out}")
-    )
+    results.write_text(out, written.text)
+    answer: dict[str, Any] = {"file": str(out), "format": form, "losses": list(written.losses)}
+    tables.show(answer, json, lambda _: tables.written([out], f"alloclab compare {out}"))
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+from scenarios.importers.texts import load_text
 from scenarios.importers.xml import is_xml, parse_xml
 from scenarios.reading import parse_json, read_text
 from scenarios.scenario import Scenario
@@ -77,6 +78,9 @@ def sniff_and_load(path: str | Path) -> Scenario | None:
     """
     text = read_text(path)
     source = str(path)
+    scenario = load_text(text, path)
+    if scenario is not None:
+        return scenario
     if is_xml(text):
         _refuse_cluster(text, source)
     if not text.lstrip().startswith("{"):

@@ -59,7 +59,7 @@ def load(data: Any, source: str) -> Scenario:
     workflow = read_workflow(data, source)
     flows, staged = messages(workflow, source)
     with naming(source):
-        graph = _graph(workflow, flows, staged)
+        graph = workflow_graph(workflow, flows, staged)
     cluster = default_cluster()
     title = optional_text(data, "name")
     return Scenario(
@@ -116,9 +116,10 @@ def messages(
     return {pair: flows[pair] for pair in ordered}, staged
 
 
-def _graph(
+def workflow_graph(
     workflow: Workflow, flows: Mapping[tuple[str, str], float], staged: Mapping[str, float]
 ) -> TaskGraph:
+    """Tasks and messages of a workflow, the store's first; see `messages`."""
     tasks = [
         Task(
             job.name,

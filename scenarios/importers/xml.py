@@ -17,6 +17,34 @@ def is_xml(text: str) -> bool:
     return text.lstrip().startswith("<")
 
 
+def root_name(text: str) -> str:
+    """Name of the root element without its namespace, or an empty text; nothing is parsed.
+
+    Examples
+    --------
+    >>> root_name("<?xml version='1.0'?><!-- a workflow --><adag version='2.1'/>")
+    'adag'
+    """
+    at = 0
+    while is_xml(text):
+        start = text.find("<", at)
+        if start < 0:
+            return ""
+        for opening, closing in (("<!--", "-->"), ("<?", "?>"), ("<!", ">")):
+            if text.startswith(opening, start):
+                end = text.find(closing, start)
+                if end < 0:
+                    return ""
+                at = end + len(closing)
+                break
+        else:
+            name = text[start + 1 : start + 200]
+            for stop in "/> \t\r\n":
+                name = name.partition(stop)[0]
+            return name.rpartition(":")[2]
+    return ""
+
+
 def parse_xml(text: str, where: str) -> Element:
     """The root element of an XML text.
 

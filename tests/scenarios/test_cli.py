@@ -176,7 +176,7 @@ def test_the_suffix_says_the_format_and_json_what_is_printed(run, tmp_path):
     made, twin = tmp_path / "a.yaml", tmp_path / "a.JSON"
     for verb in (["generate", "chains", "--tasks", 5], ["convert", made]):
         out = made if verb[0] == "generate" else twin
-        assert json.loads(run(*verb, "-o", out, "--json")[1]) == {"file": str(out)}
+        assert json.loads(run(*verb, "-o", out, "--json")[1])["file"] == str(out)
     assert made.read_text().startswith("alloclab: 1")
     assert json.loads(twin.read_text()) == json.loads(run("convert", made, "--json")[1])
     code, _, err = run("convert", made, "-o", tmp_path / "a.jsn")
