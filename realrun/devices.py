@@ -81,6 +81,13 @@ class WorkerSpec:
         if not self.memory_bytes > 0:
             raise BadWorkers(f"{where}: memory must be > 0, got {self.memory_bytes!r}")
 
+    def __str__(self) -> str:
+        """As `parse_workers` reads it, without the name."""
+        text = self.device + (f":{self.threads}" if self.kind == "cpu" else "")
+        text += f"x{self.slots}" if self.slots > 1 else ""
+        text += f"@{self.dtype}" if self.dtype != "fp32" else ""
+        return text + (f"+{self.memory_bytes:.0f}B" if self.memory_bytes < math.inf else "")
+
     @property
     def kind(self) -> str:
         """``cpu`` or ``cuda``."""

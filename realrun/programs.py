@@ -24,7 +24,7 @@ import hashlib
 import importlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -392,6 +392,7 @@ def composed(
     plan: RunPlan,
     dtypes: Sequence[str],
     used: Callable[[int, int], bool] | None = None,
+    where: Callable[[int, int], int] | None = None,
 ) -> dict[tuple[int, str], dict[str, np.ndarray[Any, Any]]]:
     """Outputs of all exit tasks, computed in this process, one task after the other.
 
@@ -401,13 +402,19 @@ def composed(
     dtypes : one a node, the workers' dtypes
     used : function of (producer's request, edge), or None
         Whether an input was used; None takes all that are sent.
+    where : function of (request, task), or None
+        On which node it was executed, where failures moved it; None takes the plan's.
 
     Returns
     -------
     mapping of (request, task name) to the bundle as numpy arrays.
     """
     places = [Composer(dtype) for dtype in dtypes]
-    programs = [build_program(plan, t, places[plan.node[t]]) for t in range(plan.n_tasks)]
+
+    @cache
+    def program(task: int, dtype: str) -> Program:
+        return build_program(plan, task, places[dtypes.index(dtype)])
+
     out: dict[tuple[int, str], dict[str, np.ndarray[Any, Any]]] = {}
     bundles: dict[tuple[int, int], Bundle] = {}
     for request in range(plan.n_requests):
@@ -424,7 +431,8 @@ def composed(
                     given[edge] = bundles[key]
             if inputs and not given:
                 continue  # skipped
-            bundles[request, task] = programs[task](request, given)
+            node = int(plan.node[task]) if where is None else where(request, task)
+            bundles[request, task] = program(task, dtypes[node])(request, given)
             if plan.is_exit[task]:
                 out[request, plan.task_names[task]] = as_arrays(bundles[request, task])
     return out

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from scenarios.running import default_workers
 from scenarios.scenario import Scenario
+from simulator.errors import AlloclabError
 
 if TYPE_CHECKING:
     from realrun.calibrate import Calibration
@@ -44,6 +45,9 @@ def calibrate(
     from realrun.devices import parse_workers
     from realrun.pool import Workers
 
+    if path.exists() and not path.is_file():
+        what = "a folder" if path.is_dir() else "not a file"
+        raise AlloclabError(f"cannot write {path}: it is {what}, give the name of a file")
     specs = parse_workers(settings.workers or default_workers())
     with Workers(specs, settings.transport) as workers:
         return measure(

@@ -61,10 +61,12 @@ def stats(
         )  # fmt: skip
         step("drawing")
         files = found.write(out, folders=[str(p) for p in places]) if out else []
-    tables.show(found.to_dict(), json, lambda _: _print(found, files))
+        absent = statistics.unfinished(places)
+    data = found.to_dict() | {"unfinished": absent}
+    tables.show(data, json, lambda _: _print(found, files, absent))
 
 
-def _print(found: Analysis, files: list[Path]) -> None:
+def _print(found: Analysis, files: list[Path], absent: list[str]) -> None:
     from scenarios import tables
     from scenarios.statistics.output import readable
 
@@ -72,6 +74,8 @@ def _print(found: Analysis, files: list[Path]) -> None:
     rows = [{str(k): v for k, v in r.items()} for r in readable(found).to_dict("records")]
     out.print(tables.grid("", rows))
     out.print()
+    for sentence in absent:
+        out.print(sentence, style="yellow")
     for sentence in found.summary:
         out.print(sentence)
     for scheduler, error in found.errors.items():

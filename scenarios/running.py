@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from realrun.calibrate import Calibration
     from realrun.devices import WorkerSpec
     from realrun.execute import RealRun
+    from realrun.plan import RunPlan
     from realrun.pool import Workers
     from simulator.problem import Problem
     from simulator.trace import Trace
@@ -256,9 +257,22 @@ def calibrated(
     say("measuring durations")
     quick = calibrate(
         workers, {scenario.name: scenario.streams},
-        rounds=1, harvesting=False, links=False,
+        rounds=1, harvesting=has_own_modules(scenario), links=False,
     )  # fmt: skip
     return quick, ["durations measured quickly; `alloclab calibrate` measures them well"]
+
+
+def has_own_modules(scenario: Scenario) -> bool:
+    """Whether a module can be timed in its pipeline alone, where it gets its inputs."""
+    from realrun.partition.reference import is_stage
+
+    modules = [
+        variant.module or ""
+        for stream in scenario.streams
+        for task in stream.graph.tasks
+        for variant in task.variants
+    ]
+    return any(":" in module and not is_stage(module) for module in modules)
 
 
 def outside_of_validated(specs: tuple[WorkerSpec, ...], transport: str) -> str | None:
@@ -318,7 +332,9 @@ def outputs_equal(
     threads = torch.get_num_threads()
     try:
         torch.set_num_threads(specs[0].threads)
-        wanted = composed(plan, [s.dtype for s in specs], lambda r, e: used[r, e] == 1)
+        wanted = composed(
+            plan, [s.dtype for s in specs], lambda r, e: used[r, e] == 1, executed_on(real, plan)
+        )
     finally:
         torch.set_num_threads(threads)
     if wanted.keys() != real.outputs.keys():
@@ -328,6 +344,21 @@ def outputs_equal(
         and all(np.array_equal(bundle[n], real.outputs[key][n]) for n in bundle)
         for key, bundle in wanted.items()
     )
+
+
+def executed_on(real: RealRun, plan: RunPlan) -> Callable[[int, int], int]:
+    """On which worker a task of a request was executed; after a failure not where it was planned.
+
+    Workers of other dtypes give other bits, so the comparison must follow.
+    """
+    worker = (real.trace.observed or {}).get("worker")
+
+    def where(request: int, task: int) -> int:
+        if worker is None or not np.isfinite(worker[request, task]):
+            return int(plan.node[task])
+        return int(worker[request, task])
+
+    return where
 
 
 def write(result: Execution, target: Path) -> list[Path]:

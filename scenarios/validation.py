@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,6 +93,7 @@ def validate(
     from realrun.validate.judging import Rules
     from realrun.validate.matrix import outside
     from realrun.validate.report import Report
+    from scenarios.study.lock import locked
 
     say = tell or (lambda _: None)
     given = None if settings.calibration is None else Calibration.load(settings.calibration)
@@ -103,11 +105,10 @@ def validate(
         specs = parse_workers(settings.workers or default_workers())
     if given is not None:
         given.check_workers(specs)
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
     done: list[tuple[Pipeline, Session]] = []
     notes = [outside(specs, settings.transport)]
-    with Workers(specs, settings.transport) as workers:
+    hold = nullcontext() if out is None else locked(out)  # two would disturb and count each other
+    with hold, Workers(specs, settings.transport) as workers:
         if given is not None:
             notes.append(remark(pace(given, workers)))
         for scenario in scenarios:
@@ -169,7 +170,7 @@ def subject_of(
     counted = matching(placed.streams, scenario.streams)
     return Subject(
         name=scenario.name,
-        workers=settings.workers or ",".join(s.name for s in workers.specs),
+        workers=settings.workers or ",".join(map(str, workers.specs)),
         problem=problem,
         choice=choice,
         unlike=are_unlike(workers.specs),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from simulator.compilecache import provide
 
 if TYPE_CHECKING:
     from simulator.allocation import Allocation, Placement
@@ -18,6 +22,9 @@ if TYPE_CHECKING:
     from simulator.taskgraph import Edge, Join, Task, TaskGraph, Variant, Work
     from simulator.trace import Trace
     from simulator.workload import Arrivals, Distribution, Size, Stream
+
+# Before numba is imported and looks.
+provide(Path(__file__).parent, Path(os.environ.get("HOME") or "/"))
 
 _HOME = {
     "allocation": ("Allocation", "Placement"),

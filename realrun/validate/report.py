@@ -74,7 +74,9 @@ class Report(Shown):
         for pipeline, session in zip(self.pipelines, self.sessions, strict=True):
             stem = file_stem(pipeline, self.pipelines)
             for load, (case, measured) in session.shown.items():
-                who = ", ".join(case.candidate.made_by)
+                made_by = case.candidate.made_by
+                more = f" and {len(made_by) - 3} more" if len(made_by) > 3 else ""
+                who = ", ".join(made_by[:3]) + more
                 title = f"{pipeline.name} on {pipeline.workers}, {load} load ({who})"
                 path = folder / f"gantt{stem}-{load}.png"
                 charts.gantts(case.predicted, measured, path, title)
@@ -108,8 +110,13 @@ def save_traces(
             place = f"traces/{stem}/{load}"
             case.predicted.save(folder / place / "simulated")
             measured.save(folder / place / "real")
-            kept.append({"pipeline": pipeline.name, "workers": pipeline.workers, "load": load,
-                         "made_by": ", ".join(case.candidate.made_by), "folder": place})  # fmt: skip
+            made_by = ", ".join(case.candidate.made_by)
+            kept.append(
+                {
+                    "pipeline": pipeline.name, "workers": pipeline.workers, "load": load,
+                    "made_by": made_by, "folder": place,
+                }
+            )  # fmt: skip
     return kept
 
 

@@ -8,7 +8,7 @@ from scenarios.statistics.analysis import Analysis, Settings, analyse
 from scenarios.statistics.arranging import cases_of
 from scenarios.statistics.bootstrap import Intervals, cluster_bootstrap
 from scenarios.statistics.cases import Cases
-from scenarios.statistics.folders import read
+from scenarios.statistics.folders import read, unfinished
 from scenarios.statistics.pairs import (
     SignedRank,
     Tally,
@@ -46,4 +46,5 @@ __all__ = [
     "signed_rank",
     "smallest_p",
     "tally",
+    "unfinished",
 ]

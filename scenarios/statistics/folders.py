@@ -37,6 +37,25 @@ def read(places: Sequence[str | Path]) -> pd.DataFrame:
     return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
 
 
+def unfinished(places: Sequence[str | Path]) -> list[str]:
+    """One sentence for every sweep that has cells without a row: `analyse` cannot know of them."""
+    out = []
+    for place in map(Path, places):
+        if (place / "cells.parquet").is_file():
+            import pyarrow.parquet as pq
+
+            from scenarios import study
+
+            cells = pq.read_metadata(place / "cells.parquet").num_rows
+            missing = cells - len(study.read(place))
+            if missing > 0:
+                out.append(
+                    f"{place}: {missing:,} of {cells:,} cells have not run yet; whole instances "
+                    "may be absent from what is said here"
+                )
+    return out
+
+
 def _one(path: Path, taken: set[str]) -> pd.DataFrame:
     if not path.exists():
         raise AlloclabError(f"{path}: there is no such file or folder")

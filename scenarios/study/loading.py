@@ -124,6 +124,10 @@ def _study(spec: StudyFile, text: str, source: str, folder: Path) -> Study:
 
     with at("schedulers"):
         schedulers = tuple(spec_of(make(each)) for each in specs_of(spec.schedulers))
+        named = [s.strip() for s in spec.schedulers]  # word for word: a slip of the pen
+        twice = next((s for s in named if named.count(s) > 1), None)
+        if twice is not None:
+            raise InvalidScenario(f"{twice!r} is named twice")
     with at("parameters"):
         points = points_of(spec.parameters)
         parameters = names_of(spec.parameters)

@@ -68,10 +68,8 @@ def holder(folder: Path) -> dict[str, Any] | None:
 def described(who: dict[str, Any]) -> str:
     """A holder in words."""
     if "process" not in who:
-        return "another sweep"
-    return (
-        f"another sweep (process {who['process']} on {who.get('host')}, since {who.get('since')})"
-    )
+        return "another run"
+    return f"another run (process {who['process']} on {who.get('host')}, since {who.get('since')})"
 
 
 def _open(folder: Path) -> int:

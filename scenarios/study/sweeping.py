@@ -96,17 +96,22 @@ def sweep(
         The study cannot be built, the folder cannot be used, or there are no workers.
     """
     folder = Path(folder)
+    tell = notice or (lambda _: None)
     start = pool_maker(executor, workers)
     planned = plan_of(study)
+    pool = None
+    if isinstance(executor, str):  # nothing is written where no cluster answers
+        tell(f"connecting to {executor}")
+        pool = start()
     with locked(folder):
         store = Store(folder)
-        before = claim(planned, store, folder, notice or (lambda _: None))
+        before = claim(planned, store, folder, tell)
         store.open()
         todo = [c for c in planned.cells if not before.settled(c.key, retry_failed)]
         run = Run(planned, store, todo, progress or (lambda *_: None))
         interrupted = False
         if todo:
-            pool = start()
+            pool = pool or start()
             try:
                 run.work(pool)
             except KeyboardInterrupt:
@@ -114,6 +119,8 @@ def sweep(
             finally:
                 pool.close(now=bool(run.under_way))
                 store.merge()
+        elif pool is not None:
+            pool.close(now=False)
         states = store.states()
     mine = [states[cell.key] for cell in planned.cells if cell.key in states]
     return Swept(

@@ -48,8 +48,6 @@ def test_nothing_is_said_without_a_reference() -> None:
         ({"a": 1.039, "b": 0.961}, None),
     ],
 )
-def test_the_worker_that_changed_most_is_named(
-    ratios: dict[str, float], words: str | None
-) -> None:
+def test_the_worker_that_changed_most_is_named(ratios: dict[str, float], words: str | None) -> None:
     found = remark(ratios)
     assert (found is None) if words is None else (found is not None and words in found)
