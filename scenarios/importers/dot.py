@@ -16,20 +16,24 @@ import contextlib
 import html
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from scenarios.importers.fields import naming
 from scenarios.importers.networkx import attributed, quiet
 from scenarios.messages import one_line
 from scenarios.reading import MAX_DEPTH
 from scenarios.scenario import Scenario
 from simulator.errors import InvalidScenario
 
-MOST_CHARACTERS = 4 * 2**20
+MOST_CHARACTERS = 2**20
 """Longest text that is read: the parser takes about a minute for it."""
 
 _START = re.compile(r"(?:strict\s+)?(?:di)?graph\b[^{;=:]{0,1000}\{", re.IGNORECASE)
 _NOISE = re.compile(r"\s+|//[^\n]*|#[^\n]*|/\*.*?\*/", re.DOTALL)
+
+MOST_EDGES = 1_000_000
+"""Edges that are read; two subgraphs joined by one arrow have the product of their nodes."""
 
 Attributes = Mapping[str, str]
 
@@ -61,7 +65,8 @@ def load(text: str, source: str) -> Scenario:
         raise InvalidScenario(f"{source}: the graph must be directed (digraph)")
     nodes: dict[str, dict[str, str]] = {}
     edges: list[tuple[int, str, str, dict[str, str]]] = []
-    _collect(graph, nodes, edges, {}, {})
+    with naming(source):
+        _collect(graph, nodes, edges, {}, {})
     ordered = sorted(edges, key=lambda edge: edge[0])
     for _, src, dst, _given in ordered:
         nodes.setdefault(src, {})
@@ -85,7 +90,10 @@ def _parse(text: str, source: str) -> Any:
     try:
         with quiet(), contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
             import pydot
+            import pyparsing
 
+            # Without a memory of what was tried, each level of subgraphs doubles the time.
+            pyparsing.ParserElement.enable_packrat()
             graphs = pydot.graph_from_dot_data(text)
     except Exception as error:  # the parser raises whatever its grammar runs into
         told.write(f"\n{type(error).__name__}: {error}")
@@ -122,20 +130,21 @@ def _collect(
             known.update(_attributes(node.get_attributes()))
     for edge in graph.get_edge_list():
         data = {**own_edges, **_attributes(edge.get_attributes())}
-        for src in _ends(edge.get_source()):
-            for dst in _ends(edge.get_destination()):
+        sources, sinks = _ends(edge.get_source()), _ends(edge.get_destination())
+        if len(edges) + len(sources) * len(sinks) > MOST_EDGES:
+            raise InvalidScenario(f"there are more than {MOST_EDGES:,} edges")
+        for src in sources:
+            for dst in sinks:
                 edges.append((edge.get_sequence() or 0, src, dst, data))
                 nodes.setdefault(src, dict(own_nodes))
                 nodes.setdefault(dst, dict(own_nodes))
 
 
-def _ends(end: Any) -> Iterator[str]:
+def _ends(end: Any) -> list[str]:
     """Names of the nodes at one end of an edge: one, or all of a subgraph."""
     if isinstance(end, str):
-        yield _text(end if end.startswith('"') else end.partition(":")[0])
-    else:
-        for name in end["nodes"]:
-            yield _text(name)
+        return [_text(end if end.startswith('"') else end.partition(":")[0])]
+    return [_text(name) for name in end["nodes"]]
 
 
 def _attributes(given: Mapping[str, Any]) -> dict[str, str]:

@@ -8,7 +8,7 @@ import scenarios
 from scenarios.importers import sniff_and_load
 from scenarios.importers.texts import text_importer
 from scenarios.importers.xml import root_name
-from simulator.errors import AlloclabError
+from simulator.errors import AlloclabError, InvalidScenario
 from tests.importers.malformed import broken_json, broken_text, broken_xml, one_sentence
 from tests.scenarios.foreign import FILES
 
@@ -169,6 +169,26 @@ def test_two_hundred_broken_files_of_every_format(form, tmp_path):
         path.write_bytes(raw)
         refused += one_sentence(path, lambda p: scenarios.load(p).problem())
     assert refused >= 60  # the others are other files, but whole ones
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_nested_subgraphs_do_not_double_the_work(closed, tmp_path):
+    """Without memory the parser takes hours for these; see `scenarios.importers.dot`."""
+    text = "digraph " + "{ a [seconds=1]; " * 20 + "}" * (20 * closed)
+    if closed:
+        assert shape(read(text, tmp_path / "x.dot")) == ({"a": 1}, [])
+    else:
+        with pytest.raises(InvalidScenario, match="is not valid DOT"):
+            read(text, tmp_path / "x.dot")
+
+
+def test_an_arrow_between_subgraphs_is_all_pairs_up_to_a_limit(tmp_path, monkeypatch):
+    text = "digraph { node [seconds=1]; {a b} -> {c d} }"
+    _, edges = shape(read(text, tmp_path / "x.dot"))
+    assert [edge[:2] for edge in edges] == [("a", "c"), ("a", "d"), ("b", "c"), ("b", "d")]
+    monkeypatch.setattr("scenarios.importers.dot.MOST_EDGES", 3)
+    with pytest.raises(InvalidScenario, match=r"x\.dot: there are more than 3 edges"):
+        read(text, tmp_path / "x.dot")
 
 
 def test_scenarios_of_other_xml_are_refused(tmp_path):
