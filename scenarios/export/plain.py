@@ -10,6 +10,7 @@ from scenarios.importers.plain import PlainEdge, PlainGraph, PlainTask
 from scenarios.scenario import Scenario
 from simulator.errors import Unsupported
 from simulator.problem import Problem
+from simulator.risk import Risk
 from simulator.taskgraph import Task, TaskGraph
 from simulator.workload import Stream
 
@@ -29,12 +30,12 @@ def plain_graph(scenario: Scenario) -> PlainGraph:
         the graph would be another one.
     """
     graph = _only_graph(scenario)
-    problem = scenario.problem()
+    problem, batch = scenario.problem(), scenario.streams[0].batch
     first = {task.name: task.variants[0] for task in graph.tasks}
     tasks = tuple(
         PlainTask(
             task.name,
-            _seconds(task, t, problem),
+            _seconds(task, t, problem, batch),
             _largest(first[task.name].activation_bytes),
             is_store(task, graph),
         )
@@ -43,7 +44,7 @@ def plain_graph(scenario: Scenario) -> PlainGraph:
     edges = []
     for edge in graph.edges:
         variant = first[edge.src]
-        size = variant.at(variant.output_bytes, 1) if edge.bytes is None else edge.bytes
+        size = variant.at(variant.output_bytes, batch) if edge.bytes is None else edge.bytes
         edges.append(PlainEdge(edge.src, edge.dst, float(size), edge.name))
     return PlainGraph(tasks, tuple(edges))
 
@@ -79,17 +80,17 @@ def is_store(task: Task, graph: TaskGraph) -> bool:
     )
 
 
-def _given(task: Task) -> float | None:
+def _given(task: Task, batch: int = 1) -> float | None:
     """The duration on a machine of speed 1, where the task has one."""
     seconds = task.variants[0].seconds
     if seconds is None or len(seconds) != 1:
         return None
     (place, curve), *_ = seconds.items()
-    return task.variants[0].at(curve, 1) if place in GIVEN else None
+    return task.variants[0].at(curve, batch) if place in GIVEN else None
 
 
-def _seconds(task: Task, number: int, problem: Problem) -> float:
-    given = _given(task)
+def _seconds(task: Task, number: int, problem: Problem, batch: int) -> float:
+    given = _given(task, batch)
     if given is not None:
         return float(given)
     row = problem.seconds[number, 0, :]
@@ -131,8 +132,8 @@ def _rules(scenario: Scenario) -> Iterator[str]:
         yield "outages, slowdowns and degradations"
     if scenario.information != "exact":
         yield f"what schedulers are told ({scenario.information})"
-    if scenario.plan_draws > 1:
-        yield "the draws that schedulers plan with"
+    if scenario.plan_draws > 1 or scenario.plan_risk != Risk():
+        yield "the draws and the risk that schedulers plan with"
 
 
 def _load(stream: Stream) -> Iterator[str]:
@@ -143,9 +144,13 @@ def _load(stream: Stream) -> Iterator[str]:
     if stream.noise is not None:
         yield "noise of durations"
     if stream.sizes:
-        yield "request sizes: those of size 1 are written"
+        yield "request sizes: a request of average size is written"
     if stream.deadline_s is not None:
         yield "the deadline of requests"
+    if stream.batch > 1:
+        yield f"the batch size {stream.batch}, at which durations and bytes are written"
+    if stream.weight != 1 or stream.class_:
+        yield "the class and weight of requests"
     if stream.graph.place_with or stream.graph.apart:
         yield "groups of tasks placed together or apart"
 
@@ -170,7 +175,7 @@ def _tasks(graph: TaskGraph, stores: set[str], memory: bool) -> Iterator[str]:
             for t in tasks
             if t.join.need is not None or t.join.deadline_s is not None or t.join.late != "keep"
         ],
-        "batch sizes beyond 1": [
+        "how durations and bytes change with the batch size": [
             t.name for t in tasks if any(len(v.batch) > 1 for v in t.variants)
         ],
         "fusion, accuracy and torch modules": [

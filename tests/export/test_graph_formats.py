@@ -21,7 +21,10 @@ from scenarios.importers import sniff_and_load
 from scenarios.importers.networkx import from_networkx, to_networkx
 from scenarios.importers.plain import PlainEdge, PlainTask, plain_scenario
 from scenarios.scenario import Scenario
+from simulator.cluster import Cluster, Node
 from simulator.errors import UnknownName, Unsupported
+from simulator.taskgraph import Edge, Task, TaskGraph, Variant
+from simulator.workload import Stream
 from tests.scenarios.foreign import wfcommons_15
 
 ENDING = {form: endings[0] for form, (_, endings) in GRAPHS.items()}
@@ -130,6 +133,32 @@ def test_every_loss_is_a_sentence():
     for what in ("the cluster 'edge-cloud'", "the rules", "the load", "arrivals", "request sizes",
                  "deadline", "durations by node", "pins"):  # fmt: skip
         assert what in text, what
+
+
+def test_durations_and_bytes_are_those_of_the_batch_and_the_mean_of_nodes():
+    table = Variant("a", seconds={"*": (2.0, 6.0)}, batch=(1, 4), output_bytes=(10.0, 40.0))
+    last = Variant("b", seconds={"p": 1.0, "q": 3.0})
+    graph = TaskGraph((Task("a", (table,)), Task("b", (last,))), (Edge("a", "b"),))
+    cluster = Cluster.mesh("pq", [Node("p"), Node("q")], 1.0, 0.0)
+    scenario = Scenario("s", cluster, (Stream("main", graph, batch=4),))
+    plain = plain_graph(scenario)
+    assert [task.seconds for task in plain.tasks] == [6.0, 2.0]
+    assert [edge.bytes for edge in plain.edges] == [40.0]
+    text = " ".join(losses(scenario))
+    assert "the batch size 4" in text and "the mean is written (task 'b')" in text
+
+
+def test_what_would_be_another_graph_is_refused():
+    tasks = tuple(Task(x, (Variant(x, seconds={"*": 1.0}),)) for x in "ab")
+    cluster = Cluster.mesh("pq", [Node("p"), Node("q")], 1.0, 0.0)
+    for edge, said in (
+        (Edge("a", "b", bytes=0.0, lag=1), "feeds a later request"),
+        (Edge("a", "b", bytes=0.0, probability=0.5), "with a probability"),
+    ):
+        stream = Stream("main", TaskGraph(tasks, (edge,)), requests=2)
+        for form in GRAPHS:
+            with pytest.raises(Unsupported, match=said):
+                write(Scenario("s", cluster, (stream,)), form)
 
 
 def test_formats_are_asked_for_by_ending():
