@@ -177,7 +177,7 @@ def make_plan(
         emulation of a ``fair`` network.
     """
     node, variant, priority = check_allocation(problem, allocation)
-    _refuse(problem, realisation, emulate)
+    refuse(problem, realisation, emulate)
     arrays = problem.arrays
     record = _unborn(problem, node, variant, priority, realisation)
     tasks = np.arange(problem.n_tasks)
@@ -240,7 +240,7 @@ def make_plan(
     )
 
 
-def _refuse(problem: Problem, realisation: Realisation, emulate: bool) -> None:
+def refuse(problem: Problem, realisation: Realisation, emulate: bool) -> None:
     """Refuse what is simulated but not run."""
     if not realisation.is_static:
         raise Unsupported(

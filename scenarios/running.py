@@ -175,6 +175,7 @@ def run(
     if settings.emulate:
         specs = emulated_workers(scenario, settings)
         scenario = stand_ins(scenario)
+        refuse_emulation(scenario, settings)
     else:
         specs = chosen_workers(settings)
     say(f"starting {len(specs)} workers")
@@ -203,6 +204,15 @@ def chosen_workers(settings: Settings) -> tuple[WorkerSpec, ...]:
     if settings.workers is None and settings.calibration is not None:
         return Calibration.load(settings.calibration).workers
     return parse_workers(settings.workers or default_workers())
+
+
+def refuse_emulation(scenario: Scenario, settings: Settings) -> None:
+    """What cannot be emulated is refused before any worker is started."""
+    from realrun.plan import refuse
+    from simulator.luck import draw
+
+    problem = scenario.problem(seed=settings.seed)
+    refuse(problem, draw(problem, settings.seed), emulate=True)
 
 
 def emulated_workers(scenario: Scenario, settings: Settings) -> tuple[WorkerSpec, ...]:

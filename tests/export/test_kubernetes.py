@@ -126,7 +126,7 @@ def test_the_catalogue_deploys_and_comes_back(name, tmp_path):
     assert set(read_back(path).placements) == set(allocation.placements)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.text(max_size=80), max_size=12), st.text(max_size=60))
 def test_names_are_legal_and_distinct(texts, prefix):
     found = dns_labels(texts, prefix)

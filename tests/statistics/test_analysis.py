@@ -198,6 +198,7 @@ def test_one_cell_with_two_answers_is_refused_and_with_equal_ones_counted_once()
 VALUES = st.lists(st.lists(st.floats(0.5, 20), min_size=3, max_size=3), min_size=3, max_size=6)
 
 
+@pytest.mark.slow  # eight analyses, each with its bootstrap
 @settings(max_examples=4, deadline=None)
 @given(VALUES, st.randoms(use_true_random=False))
 def test_neither_order_nor_size_of_an_instance_matters(values, random) -> None:
@@ -217,6 +218,7 @@ def test_neither_order_nor_size_of_an_instance_matters(values, random) -> None:
     assert np.allclose(a[numbers].to_numpy(), b[numbers].to_numpy(), equal_nan=True)
 
 
+@pytest.mark.slow
 @settings(max_examples=4, deadline=None)
 @given(VALUES)
 def test_the_baseline_seen_from_the_other_side(values) -> None:
