@@ -96,7 +96,7 @@ class Clerk:
         key = (notice.request, notice.item)
         new = key not in self.done
         if new and self.keep and notice.size:
-            from realrun.programs import as_arrays
+            from realrun.composing import as_arrays
 
             name = self.plan.task_names[notice.item]
             self.outputs[notice.request, name] = as_arrays(self.transport.take(notice))

@@ -333,8 +333,8 @@ def outputs_equal(
     """Whether one process that composes the same modules puts out the same bits."""
     import torch
 
+    from realrun.composing import composed
     from realrun.plan import make_plan
-    from realrun.programs import composed
 
     say("composing in one process")
     plan = make_plan(problem, real.trace.allocation, real.trace.realisation)

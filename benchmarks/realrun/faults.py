@@ -21,10 +21,10 @@ import numpy as np
 
 from benchmarks.realrun.worlds import random_world, trio
 from realrun.clerk import Clerk
+from realrun.composing import composed
 from realrun.execute import execute
 from realrun.plan import make_plan
 from realrun.pool import Workers
-from realrun.programs import composed
 from scenarios.results import manifest
 from scenarios.tables import console, grid
 from simulator.allocation import Allocation

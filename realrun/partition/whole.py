@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from torch.utils import _pytree as pytree
 
+from realrun.composing import as_arrays
 from realrun.partition.modules import InputModule
 from realrun.partition.program import inputs_of
 from realrun.partition.reference import is_stage, parse_stage
 from realrun.partition.source import Source, load
 from realrun.partition.stages import partition
 from realrun.plan import RunPlan
-from realrun.programs import Bundle, as_arrays
+from realrun.programs import Bundle
 
 Outputs = Mapping[tuple[int, str], Mapping[str, Any]]
 

@@ -19,11 +19,11 @@ import pytest
 import torch
 
 from realrun.clerk import Clerk
+from realrun.composing import composed
 from realrun.devices import parse_workers, workers_cluster
 from realrun.execute import execute
 from realrun.plan import make_plan
 from realrun.pool import WorkerFailed, Workers
-from realrun.programs import composed
 from realrun.transport.base import CLOSED, DATA, FREE, NOTICE_BYTES, OFF, Notice
 from realrun.transport.distributed import DistributedTransport, free_port
 from realrun.transport.pairs import HEADERS, PAYLOADS, connect, open_store, pack, unpack

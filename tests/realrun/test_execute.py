@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from realrun.composing import composed
 from realrun.devices import parse_workers, workers_cluster
 from realrun.execute import RealRun, execute
 from realrun.plan import make_plan
 from realrun.pool import Workers
-from realrun.programs import composed
 from scenarios import load
 from simulator.allocation import Allocation
 from simulator.check import check_trace
@@ -271,6 +271,20 @@ def test_a_bf16_worker_computes_what_one_process_computes_in_bf16() -> None:
             assert np.array_equal(value, real.outputs[key][name]), (key, name)
             differ += not np.array_equal(value, precise[key][name])
     assert differ  # or the worker would have computed in fp32
+
+
+def test_composing_follows_work_that_a_failure_moved_to_another_dtype() -> None:
+    specs = parse_workers("half=cpu:1@bf16,full=cpu:1")
+    world = replace(small("recommendation"), cluster=workers_cluster(specs))
+    half, full = (
+        make_plan(world, Allocation.of(world, [n] * world.n_tasks), draw(world, 0)) for n in (0, 1)
+    )
+    dtypes = ["bf16", "fp32"]
+    moved = composed(half, dtypes, where=lambda request, task: 1 if request else 0)
+    for key, bundle in moved.items():
+        wanted = composed(full if key[0] else half, dtypes)[key]
+        assert all(np.array_equal(value, wanted[name]) for name, value in bundle.items())
+    assert len(moved) > 1
 
 
 def test_shared_weights_are_loaded_once(three: Workers) -> None:

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 
 from realrun.clerk import Clerk
+from realrun.composing import composed
 from realrun.execute import RealRun, execute
 from realrun.plan import make_plan
 from realrun.pool import WorkerFailed, Workers
-from realrun.programs import composed
 from realrun.recovery import lost_work
 from simulator.allocation import Allocation
 from simulator.errors import InvalidAllocation
